@@ -1,0 +1,270 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Judgment is the result for a whole release: many findings, one verdict.
+type Judgment struct {
+	Verdict Verdict
+	// Score is 0 (worst) to 100: the weighted share of signals that passed,
+	// an undecided one counting half. It is for display and for deployers
+	// that compare scores; it does not decide.
+	Score float64
+	// Summary is one sentence that a tired person understands.
+	Summary string
+	// Reasons say what decided, most important first.
+	Reasons []string
+	// Findings are sorted: what decided comes first.
+	Findings []Finding
+	// Alpha is the family-wise error that was spent.
+	Alpha float64
+}
+
+// Compare judges all samples and decides. choose names the judge of each
+// sample; nil, or a nil judge from it, makes that finding Failed.
+//
+// The chance that a healthy release FAILs is at most alpha over all deciding
+// signals together, whatever their dependence: Holm's step-down procedure
+// (Holm 1979, Scand. J. Statist. 6:65-70). Each of the M deciding signals is judged at
+// alpha/M; those that fail are set aside and the rest is judged again at
+// alpha/(M - failed), until no more fail. So every interval that is shown
+// is the one that decided. Signals that do not decide form a family of their
+// own.
+func Compare(samples []Sample, choose func(Sample) Judge, alpha float64) Judgment {
+	if alpha <= 0 {
+		alpha = DefaultAlpha
+	}
+	findings := make([]Finding, len(samples))
+	for _, family := range families(samples) {
+		stepDown(samples, findings, family, choose, alpha)
+	}
+	return Decide(findings, alpha)
+}
+
+// families splits the samples' indices into those that decide and the rest.
+func families(samples []Sample) [2][]int {
+	critical := slices.ContainsFunc(samples, func(s Sample) bool { return s.Signal.Critical })
+	var f [2][]int
+	for i, s := range samples {
+		if critical && !s.Signal.Critical {
+			f[1] = append(f[1], i)
+		} else {
+			f[0] = append(f[0], i)
+		}
+	}
+	return f
+}
+
+func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sample) Judge, alpha float64) {
+	open := family
+	for len(open) > 0 {
+		share := alpha / float64(len(open))
+		var still []int
+		for _, i := range open {
+			s := samples[i]
+			s.Alpha = share
+			j := choose(s)
+			if j == nil {
+				findings[i] = NewFinding("", s)
+				findings[i].Classification, findings[i].Verdict = Failed, Error
+				findings[i].Reason = "there is no judge for this signal"
+				continue
+			}
+			findings[i] = j.Judge(s)
+			if findings[i].Verdict != Fail {
+				still = append(still, i)
+			}
+		}
+		if len(still) == len(open) {
+			break // nothing failed: these intervals stand
+		}
+		open = still
+	}
+	adjust(findings, family)
+}
+
+// adjust sets Holm's adjusted p values within one family.
+func adjust(findings []Finding, family []int) {
+	order := slices.Clone(family)
+	order = slices.DeleteFunc(order, func(i int) bool { return math.IsNaN(findings[i].PValue) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(findings[a].PValue, findings[b].PValue) })
+	// A signal without a p value still took its share of alpha.
+	m := float64(len(family))
+	running := 0.0
+	for rank, i := range order {
+		running = max(running, min(1, (m-float64(rank))*findings[i].PValue))
+		findings[i].AdjustedPValue = running
+	}
+}
+
+// Decide turns findings into one judgment. Deciding findings are the critical
+// ones, or all if none is critical.
+//
+//   - FAIL if a deciding finding fails;
+//   - else ERROR if one could not be judged, or there is no finding at all;
+//   - else INCONCLUSIVE if one does not decide or has no data;
+//   - else PASS.
+//
+// Findings keep their own verdicts; use Compare to control the family-wise
+// error. The slice is not modified.
+func Decide(findings []Finding, alpha float64) Judgment {
+	j := Judgment{Alpha: alpha, Findings: slices.Clone(findings), Score: score(findings)}
+	if len(findings) == 0 {
+		j.Verdict, j.Summary = Error, "ERROR: there was nothing to judge: no signal was compared."
+		j.Reasons = []string{"no signal was compared"}
+		return j
+	}
+	anyCritical := slices.ContainsFunc(findings, func(f Finding) bool { return f.Signal.Critical })
+	decides := func(f Finding) bool { return f.Signal.Critical || !anyCritical }
+	slices.SortStableFunc(j.Findings, func(a, b Finding) int {
+		return cmp.Or(
+			cmp.Compare(severity(a.Verdict), severity(b.Verdict)),
+			compareBool(decides(a), decides(b)),
+			cmp.Compare(b.Signal.weight(), a.Signal.weight()),
+		)
+	})
+	count := map[Verdict]int{}
+	for _, f := range j.Findings {
+		if decides(f) {
+			count[f.Verdict]++
+		}
+		if f.Verdict != Pass {
+			j.Reasons = append(j.Reasons, f.Signal.Name+": "+f.Reason)
+		}
+	}
+	switch {
+	case count[Fail] > 0:
+		j.Verdict = Fail
+	case count[Error] > 0:
+		j.Verdict = Error
+	case count[Inconclusive] > 0:
+		j.Verdict = Inconclusive
+	default:
+		j.Verdict = Pass
+	}
+	j.Summary = summarize(j, decides)
+	return j
+}
+
+// severity orders verdicts for display: what a reader must see comes first.
+func severity(v Verdict) int {
+	switch v {
+	case Fail:
+		return 0
+	case Error:
+		return 1
+	case Inconclusive:
+		return 2
+	case Pass:
+		return 3
+	default:
+		return 4
+	}
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	default:
+		return 1
+	}
+}
+
+func (s Signal) weight() float64 {
+	if s.Weight <= 0 {
+		return 1
+	}
+	return s.Weight
+}
+
+func score(findings []Finding) float64 {
+	total, sum := 0.0, 0.0
+	for _, f := range findings {
+		w := f.Signal.weight()
+		total += w
+		switch {
+		case f.Verdict == Pass:
+			sum += w
+		case f.Verdict == Inconclusive && f.Classification == Unclear:
+			sum += w / 2
+		}
+	}
+	if total == 0 {
+		return 0
+	}
+	return math.Round(sum/total*1e4) / 100
+}
+
+// summarize writes the one sentence. It names at most two signals: who wants
+// more reads the table.
+func summarize(j Judgment, decides func(Finding) bool) string {
+	var named []string
+	total, deciding, others := 0, 0, 0
+	for _, f := range j.Findings {
+		if !decides(f) {
+			if f.Verdict == Fail {
+				others++
+			}
+			continue
+		}
+		total++
+		if f.Verdict != j.Verdict {
+			continue
+		}
+		deciding++
+		if len(named) < 2 {
+			named = append(named, phrase(f))
+		}
+	}
+	list := strings.Join(named, "; ")
+	if more := deciding - len(named); more > 0 {
+		list += fmt.Sprintf("; and %d more", more)
+	}
+	var text string
+	switch j.Verdict {
+	case Fail:
+		text = "the canary is worse than the baseline: " + list
+	case Error:
+		text = "no judgment was possible: " + list
+	case Inconclusive:
+		text = "the evidence does not decide yet: " + list
+	case Pass:
+		text = fmt.Sprintf("the canary is not worse than the baseline in %s", signals(total))
+	}
+	if others > 0 {
+		text += fmt.Sprintf(" (%s that %s not critical got worse)", signals(others), map[bool]string{true: "is", false: "are"}[others == 1])
+	}
+	return j.Verdict.String() + ": " + text + "."
+}
+
+// phrase names a finding within the summary.
+func phrase(f Finding) string {
+	if f.Verdict != Fail || math.IsNaN(f.Effect.Estimate) {
+		return f.Signal.Name + " – " + strings.TrimSuffix(f.Reason, ".")
+	}
+	return fmt.Sprintf("%s %s, %s against %s", f.Signal.Name, f.Effect.format(f.Effect.Estimate),
+		FormatValue(f.Canary.Level, f.Signal.unit()), FormatValue(f.Baseline.Level, f.Signal.unit()))
+}
+
+// unit returns the unit of a summary's level: a ratio's level is a share.
+func (s Signal) unit() string {
+	if s.Kind == Ratio {
+		return "share"
+	}
+	return s.Unit
+}
+
+func signals(n int) string {
+	if n == 1 {
+		return "1 signal"
+	}
+	return fmt.Sprintf("%d signals", n)
+}

@@ -1,0 +1,102 @@
+package judge
+
+import "time"
+
+// Kind says what the numbers of a signal are; each kind has its default judge.
+type Kind int
+
+const (
+	// Gauge is a measured level per interval: a latency quantile, CPU, memory.
+	Gauge Kind = iota
+	// Count is a number of events per interval: log lines, restarts, timeouts.
+	Count
+	// Ratio is events out of a total per interval: errors out of requests.
+	Ratio
+)
+
+// Direction says which change of a signal is bad. The zero value is two-sided.
+type Direction int
+
+const (
+	// Either change is bad.
+	Either Direction = iota
+	// Increase is bad: latencies, errors, memory.
+	Increase
+	// Decrease is bad: throughput, cache hits.
+	Decrease
+)
+
+// Margin is the size of a change below which nobody cares. A change lies
+// beyond a margin only if it is beyond both of its parts, so Absolute acts as
+// a floor for signals whose baseline is close to zero.
+type Margin struct {
+	// Relative is a fraction of the baseline: 0.05 is 5 %.
+	Relative float64
+	// Absolute is in the signal's own unit (for a Ratio: in share points,
+	// 0.001 is 0.1 %).
+	Absolute float64
+}
+
+// Signal is one thing that is compared, and what the user wants of it.
+type Signal struct {
+	Name string
+	Kind Kind
+	// Unit is for display: "s", "ms", "By", "%", "1".
+	Unit      string
+	Direction Direction
+	// Critical signals decide the verdict; the others are reported and scored.
+	// If no signal is critical, all of them decide.
+	Critical bool
+	// Weight is the signal's share of the score; 0 counts as 1.
+	Weight float64
+	// Margin is what FAIL must exceed: the whole interval lies beyond it.
+	Margin Margin
+	// Tolerance is what PASS must stay within: the whole interval lies inside
+	// it. It is at least as large as Margin.
+	Tolerance Margin
+}
+
+// Side is one arm's data on the grid that both arms share; NaN marks an
+// interval without data.
+type Side struct {
+	// Values holds one number per interval. Gauge: the level. Count and
+	// Ratio: the events of the interval (not a rate per second).
+	Values []float64
+	// Totals holds the exposure of each interval: the requests of a Ratio, the
+	// pod-minutes of a Count. Nil means equal exposure on both sides.
+	Totals []float64
+}
+
+// Pair is both arms over the same intervals.
+type Pair struct {
+	Baseline, Canary Side
+}
+
+// Sample is all that a judge may know about one signal.
+type Sample struct {
+	Signal Signal
+	Pair
+	// History is the same two arms before the change (A/A data), oldest
+	// first, or nil. It calibrates what difference between the arms is normal.
+	History *Pair
+	// Step is the length of one interval; reasons use it to say how much
+	// longer to wait. 0 if unknown.
+	Step time.Duration
+	// Alpha is the two-sided error probability this signal may spend: a
+	// healthy canary's interval lies beyond zero effect with at most this
+	// probability. 0 counts as DefaultAlpha.
+	Alpha float64
+}
+
+// DefaultAlpha is the two-sided error of a signal judged alone.
+const DefaultAlpha = 0.05
+
+// Level returns the confidence level of this sample's interval, 1 - Alpha.
+func (s Sample) Level() float64 { return 1 - s.alpha() }
+
+func (s Sample) alpha() float64 {
+	if s.Alpha <= 0 {
+		return DefaultAlpha
+	}
+	return s.Alpha
+}
