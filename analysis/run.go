@@ -1,0 +1,122 @@
+package analysis
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/metrics"
+)
+
+// Result is the judgment of one look, with what it was about.
+type Result struct {
+	judge.Judgment
+	// Config is the config's name.
+	Config string
+	Scopes Scopes
+	// Window is the time that was judged, History what calibrated the judges
+	// (zero if nothing did).
+	Window, History metrics.Window
+	Interval        time.Duration
+	// Samples are what the judges saw, by signal name.
+	Samples map[string]judge.Sample
+}
+
+// Run plans, fetches, judges and decides. The error is about the config or
+// the context; a metric that could not be asked or read is an ERROR finding,
+// so that whatever else was found is not lost.
+func Run(ctx context.Context, c Config, sources *Sources, window, history metrics.Window) (*Result, error) {
+	plan, err := NewPlan(c, sources, window, history)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Run(ctx, sources)
+}
+
+// Run fetches, judges and decides what was planned.
+func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
+	answers := fetch(ctx, p, sources)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("analysis of config %q stopped before its queries were answered: %w", p.Config.Name, context.Cause(ctx))
+	}
+	inputs := make([]Input, len(p.Signals))
+	for i, s := range p.Signals {
+		in := Input{Judge: s.Metric.Judge, Evidence: s.evidence(), Err: s.Err}
+		in.Sample.Signal = s.Metric.Signal
+		if s.Err == nil {
+			in.Sample, in.Warnings, in.Err = assemble(p, s, answers)
+		}
+		inputs[i] = in
+	}
+	r := &Result{
+		Judgment: Judge(inputs, p.Config.Alpha),
+		Config:   p.Config.Name,
+		Scopes:   p.Config.Scopes,
+		Window:   p.Window,
+		History:  p.History,
+		Interval: p.Config.Schedule.Interval,
+		Samples:  make(map[string]judge.Sample, len(inputs)),
+	}
+	for _, in := range inputs {
+		r.Samples[in.Sample.Signal.Name] = in.Sample
+	}
+	return r, nil
+}
+
+// Input is one signal on its way to its judge.
+type Input struct {
+	Sample judge.Sample
+	// Judge is the judge's name; empty chooses by kind.
+	Judge string
+	// Err is why there is no sample.
+	Err error
+	// Warnings about the data, for the finding.
+	Warnings []string
+	Evidence judge.Evidence
+}
+
+// Judge judges inputs whose data are at hand and decides. It is what Run does
+// after fetching, and what a caller who brings samples along needs.
+func Judge(inputs []Input, alpha float64) judge.Judgment {
+	byName := make(map[string]Input, len(inputs))
+	samples := make([]judge.Sample, len(inputs))
+	for i, in := range inputs {
+		samples[i] = in.Sample
+		byName[in.Sample.Signal.Name] = in
+	}
+	j := judge.Compare(samples, func(s judge.Sample) judge.Judge {
+		in := byName[s.Signal.Name]
+		if in.Err != nil {
+			return unreadable{in.Err}
+		}
+		if in.Judge != "" {
+			named, err := JudgeByName(in.Judge)
+			if err != nil {
+				return unreadable{err}
+			}
+			return named
+		}
+		return DefaultJudge(s.Signal.Kind)
+	}, alpha)
+	for i := range j.Findings {
+		f := &j.Findings[i]
+		in := byName[f.Signal.Name]
+		f.Warnings = append(in.Warnings[:len(in.Warnings):len(in.Warnings)], f.Warnings...)
+		f.Evidence = in.Evidence
+	}
+	return j
+}
+
+// unreadable stands in for the judge of a signal without data to judge: its
+// finding is the error.
+type unreadable struct{ err error }
+
+func (unreadable) Name() string { return "" }
+
+func (u unreadable) Judge(s judge.Sample) judge.Finding {
+	f := judge.NewFinding("", s)
+	f.Classification, f.Verdict = judge.Failed, judge.Error
+	f.Reason = u.err.Error()
+	return f
+}

@@ -1,0 +1,240 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/config"
+	"github.com/judged-dev/judged/judge"
+)
+
+const good = `
+name: checkout
+scopes:
+  baseline: {version: v1.8.2}
+  canary: {version: v1.9.0}
+schedule: {warmup: 5m, duration: 60m, interval: 1m, start: 2026-11-21T10:00:00Z, history: 1h}
+metrics:
+  - name: latency-p99
+    source: prom
+    query: latency{version="${version}"}
+    direction: increase
+    critical: true
+    unit: s
+    margin: {relative: 5%, absolute: 2ms}
+  - name: errors
+    source: prom
+    query: errors{version="${version}"}
+    total: requests{version="${version}"}
+    tolerance: {relative: 50%, absolute: 0.2%}
+  - name: restarts
+    source: prom
+    kind: count
+    query: restarts
+    margin: 0%
+`
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "canary.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestLoad(t *testing.T) {
+	c, err := config.Load(write(t, good))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Scopes.Canary["version"] != "v1.9.0" {
+		t.Errorf("canary scope = %v", c.Scopes.Canary)
+	}
+	wantSchedule := analysis.Schedule{
+		Start: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC), Warmup: 5 * time.Minute,
+		Duration: time.Hour, Interval: time.Minute, History: time.Hour,
+	}
+	if c.Schedule != wantSchedule {
+		t.Errorf("schedule = %+v, want %+v", c.Schedule, wantSchedule)
+	}
+	latency, errors, restarts := c.Metrics[0], c.Metrics[1], c.Metrics[2]
+	if latency.Kind != judge.Gauge || latency.Direction != judge.Increase || !latency.Critical {
+		t.Errorf("latency = %+v", latency.Signal)
+	}
+	if want := (judge.Margin{Relative: 0.05, Absolute: 0.002}); latency.Margin != want {
+		t.Errorf("latency margin = %+v, want %+v", latency.Margin, want)
+	}
+	if errors.Kind != judge.Ratio || errors.Direction != judge.Increase || errors.HasMargin {
+		t.Errorf("errors: a metric with a total should be a ratio whose increase is bad, without a margin: %+v", errors)
+	}
+	if want := (judge.Margin{Relative: 0.5, Absolute: 0.002}); errors.Tolerance != want {
+		t.Errorf("errors tolerance = %+v, want %+v", errors.Tolerance, want)
+	}
+	if restarts.Kind != judge.Count || !restarts.HasMargin || restarts.Margin != (judge.Margin{}) {
+		t.Errorf("restarts: a margin of 0%% is a margin: %+v", restarts)
+	}
+}
+
+func TestJSONReadsLikeYAML(t *testing.T) {
+	_, err := config.Parse([]byte(`{"name":"c","metrics":[{"name":"m","source":"s","query":"q","direction":"INCREASE","margin":{"relative":0.05}}]}`), "c.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestMistakes holds every mistake to the same standard: the place, and
+// words that say what to do.
+func TestMistakes(t *testing.T) {
+	metric := "name: c\nmetrics:\n  - name: m\n    source: s\n    query: q\n"
+	cases := []struct {
+		name, text string
+		want       []string // all must occur
+	}{
+		{"unknown field", metric + "    querry: x\n", []string{"c.yaml:6:5", "querry", "expected one of", "| ....^"}},
+		{"wrong type", "name: c\nmetrics: 5\n", []string{"c.yaml:2:10", "expected sequence"}},
+		{"scalar for a message", "name: c\nschedule: daily\n", []string{"c.yaml:2:11", "Schedule"}},
+		{"bad duration", metric + "schedule: {duration: 5 parsecs}\n", []string{"c.yaml:6:22", "invalid duration"}},
+		{"negative duration", metric + "schedule: {duration: -5m}\n", []string{"c.yaml:6:22", "must be more than 0"}},
+		{"interval over duration", metric + "schedule: {duration: 1m, interval: 5m}\n", []string{"c.yaml:6", "intervals"}},
+		{"bad margin", metric + "    margin: five\n", []string{"c.yaml:6:13", `"five"`, "5%"}},
+		{"negative margin", metric + "    margin: -5%\n", []string{"c.yaml:6:13", "negative"}},
+		{"forgotten percent", metric + "    margin: 5\n", []string{"c.yaml:6:13", "500%"}},
+		{"infinite margin", metric + "    margin: Inf\n", []string{"c.yaml:6:13", "Inf"}},
+		{"margin without unit", metric + "    margin: {absolute: 2ms}\n", []string{"c.yaml:6", "unit: s"}},
+		{"margin field", metric + "    margin: {relativ: 5%}\n", []string{"c.yaml:6", "relativ"}},
+		{"duplicate name", metric + "  - {name: m, source: s, query: q}\n", []string{"c.yaml:3:3", "same name"}},
+		{"unknown enum value", metric + "    direction: up\n", []string{"c.yaml:6:16", `"up"`, "either, increase, decrease"}},
+		{"ratio without total", metric + "    kind: ratio\n", []string{"c.yaml:3:5", "total"}},
+		{"no metrics", "name: c\n", []string{"metrics", "at least one metric"}},
+		{"no name", "metrics: [{name: m, source: s, query: q}]\n", []string{"name"}},
+		{"no query", "name: c\nmetrics:\n  - {name: m, source: s}\n", []string{"c.yaml:3:5", "query"}},
+		{"scope with a quote", metric + "scopes: {baseline: {v: 'a\"b'}, canary: {v: b}}\n", []string{"c.yaml:6", "without quotes"}},
+		{"scope with braces", metric + "scopes: {baseline: {v: 'a}b'}, canary: {v: b}}\n", []string{"c.yaml:6", "braces"}},
+		{"scope variable name", metric + "scopes: {baseline: {a-b: x}, canary: {v: b}}\n", []string{"c.yaml:6", "letter or underscore"}},
+		{"half a scope", metric + "scopes: {canary: {v: b}}\n", []string{"c.yaml:6", "baseline"}},
+		{"no YAML", "name: c\n\tmetrics: x\n", []string{"c.yaml:2"}},
+		{"duplicate key", "name: c\nname: d\n", []string{"c.yaml:2:1", "given twice", "line 1"}},
+		{"alias", "name: &a c\ndescription: *a\n", []string{"c.yaml:2:14", "aliases"}},
+		{"empty", "", []string{"c.yaml", "at least one metric"}},
+		{"alpha", metric + "decision: {alpha: 2}\n", []string{"c.yaml:6:19", "probability"}},
+		{"weight", metric + "    weight: -1\n", []string{"c.yaml:6:13", "weight"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := config.Parse([]byte(c.text), "c.yaml")
+			if err == nil {
+				t.Fatalf("accepted:\n%s", c.text)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the message lacks %q:\n%v", want, err)
+				}
+			}
+			for _, jargon := range []string{"judged.v1", "UNSPECIFIED", "validation error:"} {
+				if strings.Contains(err.Error(), jargon) {
+					t.Errorf("the message has the jargon %q:\n%v", jargon, err)
+				}
+			}
+		})
+	}
+}
+
+func TestHugeFileIsRefused(t *testing.T) {
+	_, err := config.Load(write(t, "name: c\n#"+strings.Repeat("x", 5<<20)))
+	if err == nil || !strings.Contains(err.Error(), "bytes") {
+		t.Fatalf("err = %v", err)
+	}
+}
+
+func TestLoadSettings(t *testing.T) {
+	path := write(t, `
+sources:
+  prod:
+    provider: prometheus
+    url: https://prometheus.example.com
+    bearer: {file: token}
+    headers: {X-Scope-OrgID: {value: tenant-1}}
+    tls: {ca_file: ca.pem}
+    timeout: 10s
+  old: {provider: recording, url: shop.om.gz}
+`)
+	settings, err := config.LoadSettings(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, prod := settings[0], settings[1]
+	dir := filepath.Dir(path)
+	if old.URL != filepath.Join(dir, "shop.om.gz") {
+		t.Errorf("a recording's path is relative to the file: %s", old.URL)
+	}
+	if prod.Bearer.File != filepath.Join(dir, "token") || prod.TLS.CAFile != filepath.Join(dir, "ca.pem") {
+		t.Errorf("paths are relative to the file: %+v", prod)
+	}
+	if prod.Timeout != 10*time.Second || prod.Headers["X-Scope-OrgID"].Value != "tenant-1" {
+		t.Errorf("prod = %+v", prod)
+	}
+}
+
+func TestSamples(t *testing.T) {
+	request, err := config.ParseSamples(strings.NewReader(`{"signals":[{"name":"p99","direction":"increase","margin":"5%","baseline":{"values":[1,null,2]},"canary":{"values":[3,4,null]}}]}`), "in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := request.GetSignals()[0].GetBaseline().GetValues()
+	if len(values) != 3 || values[1] == values[1] {
+		t.Errorf("null should be a missing value: %v", values)
+	}
+	request, err = config.ParseSamples(strings.NewReader("time,a.baseline,a.canary,e.baseline,e.canary,e.baseline_total,e.canary_total\n1,1,2,0,1,10,11\n2,,2,0,1,10,11\n"), "in.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(request.GetSignals()); n != 2 {
+		t.Fatalf("%d signals, want 2", n)
+	}
+	if e := request.GetSignals()[1]; e.GetName() != "e" || e.GetCanary().GetTotals()[1] != 11 {
+		t.Errorf("e = %v", e)
+	}
+}
+
+func TestSamplesMistakes(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"empty", "", "is empty"},
+		{"column", "a.baseline,a.test\n", `"a.test"`},
+		{"one side", "a.baseline\n1\n", "both"},
+		{"twice", "a.baseline,a.baseline,a.canary\n", "twice"},
+		{"number", "a.baseline,a.canary\n1,x\n", "in:2:3 column a.canary"},
+		{"ragged", "a.baseline,a.canary\n1\n", "wrong number of fields"},
+		{"json", `{"signals":[{"name":"a","baseline":{"values":["x"]},"canary":{"values":[1]}}]}`, "invalid float"},
+		{"no signals", `{"signals":[]}`, "at least one signal"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := config.ParseSamples(strings.NewReader(c.text), "in")
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("err = %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(good)
+	f.Add("a: &a [*a]")
+	f.Add("{")
+	f.Add("metrics: [{margin: {absolute: 1h}}]")
+	f.Fuzz(func(_ *testing.T, text string) {
+		_, _ = config.Parse([]byte(text), "f.yaml") // must not panic or hang
+	})
+}
+
+func FuzzParseSamples(f *testing.F) {
+	f.Add("a.baseline,a.canary\n1,2\n")
+	f.Add(`{"signals":[{"name":"a","baseline":{"values":[null]},"canary":{"values":[1]}}]}`)
+	f.Fuzz(func(_ *testing.T, text string) {
+		_, _ = config.ParseSamples(strings.NewReader(text), "f")
+	})
+}

@@ -1,0 +1,276 @@
+package rates
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/internal/stat"
+	"github.com/judged-dev/judged/judge/internal/verdict"
+)
+
+const (
+	// minIntervals are needed to see whether events come one by one or in
+	// bursts; fewer give no variance and autocorrelation worth the name.
+	minIntervals = 5
+	// minHistory is the shortest history that is used, as in judge/paired.
+	minHistory = 20
+	// mostEvidence bounds the number of independent events that an interval
+	// may rest on. 10^8 give a rate ratio to within 0.04 %; beyond some 10^10
+	// the inverse of the incomplete beta function loses its digits.
+	mostEvidence = 1e8
+)
+
+// Compare judges s.
+func (k Kind) Compare(s judge.Sample) judge.Finding {
+	f := judge.NewFinding(k.Judge, s)
+	f.Effect.Measure = judge.RateRatio
+	if !verdict.Screen(&f, s) {
+		return f
+	}
+	if k.Share && s.Baseline.Totals == nil {
+		verdict.Refuse(&f, "cannot judge a ratio without totals: give the total's query, or judge the events as a count")
+		return f
+	}
+	d, err := k.Collect(s.Pair)
+	if err != nil {
+		verdict.Refuse(&f, "cannot judge: %v", err)
+		return f
+	}
+	if d.Len() == 0 {
+		verdict.NoData(&f, "no interval has data and traffic on both sides")
+		return f
+	}
+	c := comparison{Data: d, kind: k, sample: s, alpha: verdict.Alpha(s)}
+	c.describe(&f)
+	c.disperse(&f)
+	switch {
+	case d.Events() == 0:
+		c.silent(&f)
+	case d.Len() < minIntervals:
+		c.early(&f)
+	default:
+		c.decide(&f)
+	}
+	return f
+}
+
+// comparison is what the steps of a judgment share.
+type comparison struct {
+	Data
+	kind   Kind
+	sample judge.Sample
+	alpha  float64
+	// burst is the measured dispersion, phi the one by which counts are
+	// divided: at least 1, and widened for being an estimate.
+	burst, phi float64
+}
+
+func (c *comparison) describe(f *judge.Finding) {
+	scratch := make([]float64, c.Len())
+	c.Baseline.describe(&f.Baseline, scratch)
+	c.Canary.describe(&f.Canary, scratch)
+	if dropped := len(c.sample.Baseline.Values) - max(f.Baseline.Missing, f.Canary.Missing) - c.Len(); dropped > 0 && c.sample.Baseline.Totals != nil {
+		verdict.Warn(f, "%s left out: without traffic on one side there is nothing to compare", verdict.Count(dropped, "interval", "intervals"))
+	}
+	if share := c.Events() / (c.Baseline.Exposure + c.Canary.Exposure); c.kind.Share && share > 0.5 {
+		verdict.Warn(f, "the events are %s of the total: judge the rest instead, margins relative to so large a share mean little", judge.FormatPercent(share))
+	}
+}
+
+// disperse sets burst and phi: the larger dispersion of window and history,
+// widened for being an estimate as Student's t widens a normal interval, and at
+// least 1, because nothing promises that events are more regular than
+// independent ones.
+func (c *comparison) disperse(f *judge.Finding) {
+	phi, df := c.Dispersion()
+	if past, ok := c.history(f); ok {
+		pastPhi, pastDF := past.Dispersion()
+		// Each has lost one degree of freedom; together they lose one.
+		phi, df = max(phi, pastPhi), df+pastDF+1
+	}
+	c.burst = phi
+	f.EffectiveN = float64(c.Len()) / max(phi, 1)
+	widen := stat.StudentQuantile(c.alpha/2, df) / c.quantile()
+	c.phi = max(phi*widen*widen, 1, c.Events()/mostEvidence)
+}
+
+// quantile is the normal quantile of the interval's level.
+func (c *comparison) quantile() float64 { return math.Sqrt2 * math.Erfcinv(c.alpha) }
+
+func (c *comparison) history(f *judge.Finding) (Data, bool) {
+	if !verdict.UsableHistory(f, c.sample) {
+		return Data{}, false
+	}
+	past, err := c.kind.Collect(*c.sample.History)
+	switch {
+	case err != nil:
+		verdict.Warn(f, "history left out: %v", err)
+	case past.Len() < minHistory:
+		verdict.Warn(f, "history left out: it has %d usable intervals, fewer than %d", past.Len(), minHistory)
+	case past.Events() > 0:
+		return past, true
+	}
+	return Data{}, false
+}
+
+// decide judges the rate ratio.
+func (c *comparison) decide(f *judge.Finding) {
+	f.Effect.Estimate = c.Ratio()
+	f.Effect.Low, f.Effect.High = c.Interval(c.phi, c.alpha)
+	low, high := c.Difference(c.phi, c.alpha)
+	limits, tolerated := c.limits(low, high)
+	above, _ := c.Tails(limits.MarginHigh, c.phi)
+	_, below := c.Tails(limits.MarginLow, c.phi)
+	f.PValue = verdict.TwoSided(above, below, f.Signal.Direction)
+	limits.Settle(f, c.alpha)
+	if f.Verdict == judge.Inconclusive {
+		f.Needed = c.needed(limits, low, high)
+	}
+	verdict.Explain(f, c.sample, verdict.Account{Levels: c.levels(), Tolerated: tolerated, Note: c.bursts()})
+}
+
+// limits returns the limits of the rate ratio. A change matters only beyond
+// both parts of a margin, so the wider part counts. The absolute part of the
+// tolerance is met where the interval of the difference, low to high, lies
+// inside it; that opens the limit, and tolerated says so.
+func (c *comparison) limits(low, high float64) (l verdict.Limits, tolerated string) {
+	margin, tolerance := c.sample.Signal.Margin, verdict.Tolerance(c.sample.Signal)
+	up, down := 1+margin.Relative, 1+margin.Relative
+	if delta := margin.Absolute; delta > 0 {
+		up = max(up, ratioOf(delta, c.Baseline, c.Canary))
+		down = max(down, ratioOf(delta, c.Canary, c.Baseline))
+	}
+	l = verdict.Limits{
+		MarginLow: 1 / down, MarginHigh: up,
+		ToleranceLow: 1 / (1 + tolerance.Relative), ToleranceHigh: 1 + tolerance.Relative,
+	}
+	if delta := tolerance.Absolute; delta > 0 {
+		if low >= -delta {
+			l.ToleranceLow = 0
+		}
+		if high <= delta {
+			l.ToleranceHigh = math.Inf(1)
+		}
+		if l.ToleranceLow == 0 || math.IsInf(l.ToleranceHigh, 1) {
+			tolerated = fmt.Sprintf("at most %s more, within the tolerance of %s", c.difference(max(high, 0)), c.difference(delta))
+			if c.sample.Signal.Direction == judge.Decrease {
+				tolerated = fmt.Sprintf("at most %s less, within the tolerance of %s", c.difference(max(-low, 0)), c.difference(delta))
+			}
+		}
+	}
+	return l, tolerated
+}
+
+// needed returns the intervals in all after which the ratio or the difference
+// would decide, whichever is sooner. Half an event is added to each side, so
+// that none has a logarithm.
+func (c *comparison) needed(l verdict.Limits, low, high float64) int {
+	b, k := c.Baseline.Events+0.5, c.Canary.Events+0.5
+	se := math.Sqrt(c.phi * (1/b + 1/k))
+	ratio := verdict.Outlook{
+		Intervals: c.Len(), Quantile: c.quantile(), Below: se, Above: se,
+		Estimate: math.Log(k/b) - math.Log(c.Canary.Exposure/c.Baseline.Exposure),
+	}.Needed(l.Map(math.Log), c.sample.Signal.Direction)
+
+	delta := verdict.Tolerance(c.sample.Signal).Absolute
+	difference := c.Canary.Rate() - c.Baseline.Rate()
+	pass := verdict.Outlook{
+		Intervals: c.Len(), Quantile: c.quantile(), Estimate: difference,
+		Below: (difference - low) / c.quantile(), Above: (high - difference) / c.quantile(),
+	}.Needed(verdict.Limits{
+		MarginLow: math.Inf(-1), MarginHigh: math.Inf(1), ToleranceLow: -delta, ToleranceHigh: delta,
+	}, c.sample.Signal.Direction)
+
+	if ratio == 0 || pass > 0 && pass < ratio {
+		ratio = pass
+	}
+	return c.onGrid(ratio)
+}
+
+// onGrid turns a number of usable intervals into one of all intervals, if as
+// many go missing as until now.
+func (c *comparison) onGrid(n int) int {
+	return int(math.Ceil(float64(n) * float64(len(c.sample.Baseline.Values)) / float64(c.Len())))
+}
+
+// early reports too few intervals for a judgment.
+func (c *comparison) early(f *judge.Finding) {
+	f.Effect.Estimate, f.Effect.Low, f.Effect.High = c.Ratio(), 0, math.Inf(1)
+	f.Needed = c.onGrid(minIntervals)
+	f.Reason = fmt.Sprintf("too early to tell: only %s with data on both sides, %d are needed to see whether events come in bursts; %s to go",
+		verdict.Count(c.Len(), "interval", "intervals"), minIntervals, verdict.MoreIntervals(f.Needed, c.sample))
+}
+
+// silent judges two sides without a single event: what can be said is how
+// large their rates can be at most. So the effect is the difference, and only
+// the absolute tolerance counts.
+func (c *comparison) silent(f *judge.Finding) {
+	f.Effect.Measure, f.Effect.Estimate = judge.Difference, 0
+	f.Effect.Low, f.Effect.High = c.Difference(c.phi, c.alpha)
+	f.PValue = 1
+	l := verdict.DifferenceLimits(f.Signal, 0)
+	l.Settle(f, c.alpha)
+	delta := l.ToleranceHigh
+	// The bound of a rate is inversely proportional to the exposure.
+	worst, exposure := f.Effect.High, c.Canary.Exposure
+	if f.Signal.Direction == judge.Decrease || f.Signal.Direction == judge.Either && -f.Effect.Low > worst {
+		worst, exposure = -f.Effect.Low, c.Baseline.Exposure
+	}
+	switch {
+	case f.Verdict == judge.Pass:
+		f.Reason = fmt.Sprintf("no events on either side%s: at most %s of difference, within the tolerance of %s", c.outOf(exposure), c.difference(worst), c.difference(delta))
+	case delta > 0:
+		f.Needed = c.onGrid(int(math.Ceil(float64(c.Len()) * worst / delta)))
+		f.Reason = fmt.Sprintf("too early to tell: no events on either side%s; %s to exclude a difference of %s",
+			c.outOf(exposure), verdict.MoreIntervals(f.Needed, c.sample), c.difference(delta))
+		if c.kind.Share {
+			f.Reason = fmt.Sprintf("%s, %s more of the total", f.Reason, judge.FormatNumber(exposure*(worst/delta-1)))
+		}
+	default:
+		f.Reason = fmt.Sprintf("no events on either side%s, so there is no ratio to judge; give the tolerance an absolute part to let silence pass", c.outOf(exposure))
+	}
+}
+
+// outOf says how much exposure stayed without events.
+func (c *comparison) outOf(exposure float64) string {
+	if c.kind.Share {
+		return " out of " + judge.FormatNumber(exposure)
+	}
+	return " in " + verdict.Count(c.Len(), "interval", "intervals")
+}
+
+// levels says what the two rates are.
+func (c *comparison) levels() string {
+	return fmt.Sprintf("%s against %s (%s and %s events)", c.rate(c.Canary.Rate()), c.rate(c.Baseline.Rate()),
+		judge.FormatNumber(c.Canary.Events), judge.FormatNumber(c.Baseline.Events))
+}
+
+// difference writes a difference of rates in the unit of absolute margins.
+func (c *comparison) difference(v float64) string {
+	if c.kind.Share {
+		return judge.FormatNumber(100*v) + " percentage points"
+	}
+	return c.rate(v)
+}
+
+// rate writes the rate of one side.
+func (c *comparison) rate(v float64) string {
+	switch {
+	case c.kind.Share:
+		return judge.FormatPercent(v)
+	case c.sample.Baseline.Totals == nil:
+		return judge.FormatNumber(v) + " per interval"
+	default:
+		return judge.FormatNumber(v) + " per unit of exposure"
+	}
+}
+
+// bursts says that events come in bursts where that widens the interval
+// noticeably.
+func (c *comparison) bursts() string {
+	if c.burst < 2 {
+		return ""
+	}
+	return fmt.Sprintf("events come in bursts: %s of them weigh as one", judge.FormatNumber(c.burst))
+}

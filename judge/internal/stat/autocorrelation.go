@@ -1,0 +1,72 @@
+package stat
+
+import "math"
+
+// Series is what the mean of an autocorrelated series needs to know of it.
+type Series struct {
+	N int
+	// Mean and Variance (divided by N-1) of the points.
+	Mean, Variance float64
+	// Lag1 is the sample autocorrelation of neighbours, 0 for a constant.
+	Lag1 float64
+}
+
+// NewSeries measures x, oldest first.
+func NewSeries(x []float64) Series {
+	n := len(x)
+	if n == 0 {
+		return Series{Mean: math.NaN(), Variance: math.NaN()}
+	}
+	mean := 0.0
+	for _, v := range x {
+		mean += v
+	}
+	mean /= float64(n)
+	var squares, products, last float64
+	for _, v := range x {
+		d := v - mean
+		squares += d * d
+		products += d * last
+		last = d
+	}
+	s := Series{N: n, Mean: mean}
+	if n > 1 {
+		s.Variance = squares / float64(n-1)
+	}
+	if squares > 0 {
+		s.Lag1 = products / squares
+	}
+	return s
+}
+
+// Rho estimates the autocorrelation of neighbours without the bias of short
+// series, clipped to [0, most]: a negative one would narrow an interval on
+// little evidence, and one near 1 leaves nothing to estimate.
+//
+// The mean of the sample autocorrelation of an AR(1) is about
+// rho - (1+3 rho)/n (Marriott, Pope 1954; Kendall 1954), solved for rho.
+func (s Series) Rho(most float64) float64 {
+	n := float64(s.N)
+	if n <= 3 {
+		return most
+	}
+	return min(max((s.Lag1+1/n)/(1-3/n), 0), most)
+}
+
+// Inflation returns by how much autocorrelation rho inflates the variance of
+// the mean of n points of an AR(1) against independent points:
+//
+//	(1+rho)/(1-rho) - 2 rho (1-rho^n) / (n (1-rho)^2)
+//
+// (Bayley, Hammersley 1946). The points are worth n/Inflation independent ones.
+func Inflation(rho float64, n int) float64 {
+	return (1+rho)/(1-rho) - 2*rho*(1-math.Pow(rho, float64(n)))/(float64(n)*(1-rho)*(1-rho))
+}
+
+// PointVariance returns the variance of one point. The sample variance of an
+// autocorrelated series is too small, because its mean follows the points:
+// its expectation is the variance times (n-f)/(n-1), f = Inflation.
+func (s Series) PointVariance(rho float64) float64 {
+	n := float64(s.N)
+	return s.Variance * (n - 1) / max(n-Inflation(rho, s.N), 1)
+}

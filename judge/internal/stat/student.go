@@ -1,0 +1,63 @@
+package stat
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// likeNormal degrees of freedom are as good as infinitely many: the tails
+// agree to nine digits (Abramowitz, Stegun 26.7.5).
+const likeNormal = 1e10
+
+// StudentTail returns P(T >= t) for Student's t with nu > 0 degrees of
+// freedom, which need not be whole and may be +Inf. It keeps its relative
+// precision in the far tail.
+func StudentTail(t, nu float64) float64 {
+	if nu > likeNormal {
+		return math.Erfc(t/math.Sqrt2) / 2
+	}
+	if math.IsInf(t, 0) {
+		if t > 0 {
+			return 0
+		}
+		return 1
+	}
+	// P(T >= |t|) = I_x(nu/2, 1/2)/2 at x = nu/(nu+t^2): Abramowitz, Stegun 26.7.1.
+	tail := mathext.RegIncBeta(nu/2, 0.5, nu/(nu+t*t)) / 2
+	if t < 0 {
+		return 1 - tail
+	}
+	return tail
+}
+
+// StudentQuantile returns the t > 0 with P(T >= t) = tail, for 0 < tail < 1/2.
+//
+// gonum's quantile inverts the incomplete beta function by bisection, which
+// takes 15 us at 60 degrees of freedom; a judgment of 60 points takes less. Here
+// the Cornish-Fisher expansion (Abramowitz, Stegun 26.7.5) is polished by
+// Newton steps on log P against log t, which is concave: from any start they
+// converge from one side.
+func StudentQuantile(tail, nu float64) float64 {
+	z := math.Sqrt2 * math.Erfcinv(2*tail)
+	if nu > likeNormal {
+		return z
+	}
+	z3, z5 := z*z*z, z*z*z*z*z
+	t := z + (z3+z)/(4*nu) + (5*z5+16*z3+3*z)/(96*nu*nu)
+	upper, _ := math.Lgamma((nu + 1) / 2)
+	lower, _ := math.Lgamma(nu / 2)
+	logNorm := upper - lower - 0.5*math.Log(math.Pi*nu)
+	target := math.Log(tail)
+	for range 20 {
+		p := StudentTail(t, nu)
+		density := math.Exp(logNorm - (nu+1)/2*math.Log1p(t*t/nu))
+		// d log P / d log t = -t density / P
+		step := (math.Log(p) - target) * p / (t * density)
+		t *= math.Exp(step)
+		if math.Abs(step) < 1e-13 {
+			break
+		}
+	}
+	return t
+}

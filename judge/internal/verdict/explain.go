@@ -1,0 +1,89 @@
+package verdict
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/judged-dev/judged/judge"
+)
+
+// Account is what a reason tells beside the effect and its interval.
+type Account struct {
+	// Levels of canary and baseline in words: "145 ms against 120 ms".
+	Levels string
+	// Tolerated replaces the words for how a PASS is within its tolerance,
+	// where that is not the interval of the effect.
+	Tolerated string
+	// Note ends the sentence: what else the reader must know.
+	Note string
+}
+
+// Explain writes the reason of f, which has its verdict: one sentence with
+// the levels, the effect with its interval, what that means against the
+// signal's margins, and how long to wait if it decides nothing.
+func Explain(f *judge.Finding, s judge.Sample, a Account) {
+	var b strings.Builder
+	switch {
+	case f.Verdict == judge.Inconclusive && f.Needed > 0:
+		b.WriteString("too early to tell: ")
+	case f.Verdict == judge.Inconclusive:
+		b.WriteString("cannot tell: ")
+	}
+	fmt.Fprintf(&b, "the canary is at %s, %s", a.Levels, f.Effect)
+	switch {
+	case f.Verdict == judge.Inconclusive && f.Needed > 0:
+		fmt.Fprintf(&b, "; about %s would decide", MoreIntervals(f.Needed, s))
+	case f.Verdict == judge.Inconclusive:
+		b.WriteString("; waiting longer is unlikely to decide")
+	case f.Verdict == judge.Fail && f.Signal.Margin == judge.Margin{}:
+		b.WriteString(": worse by more than chance explains")
+	case f.Verdict == judge.Fail:
+		fmt.Fprintf(&b, ": worse by more than the margin of %s", f.Signal.Margin)
+	case f.Classification == judge.High || f.Classification == judge.Low:
+		b.WriteString(": better than the baseline")
+	case a.Tolerated != "":
+		b.WriteString(": " + a.Tolerated)
+	default:
+		fmt.Fprintf(&b, ": within the tolerance of %s", Tolerance(f.Signal))
+	}
+	if a.Note != "" {
+		b.WriteString(" (" + a.Note + ")")
+	}
+	f.Reason = b.String()
+}
+
+// MoreIntervals says how much longer to wait until s has the needed
+// intervals: "35 more intervals (35 min)".
+func MoreIntervals(needed int, s judge.Sample) string {
+	more := max(needed-len(s.Baseline.Values), 1)
+	text := Count(more, "more interval", "more intervals")
+	if s.Step <= 0 {
+		return text
+	}
+	return text + " (" + span(more, s.Step) + ")"
+}
+
+// span writes n steps in the largest unit that keeps two digits. It counts in
+// floating point, because a need can outlast a time.Duration.
+func span(n int, step time.Duration) string {
+	switch seconds := float64(n) * step.Seconds(); {
+	case seconds < 120:
+		return fmt.Sprintf("%.0f s", seconds)
+	case seconds < 2*3600:
+		return fmt.Sprintf("%.0f min", seconds/60)
+	case seconds < 48*3600:
+		return fmt.Sprintf("%.0f h", seconds/3600)
+	default:
+		return fmt.Sprintf("%.0f days", seconds/86400)
+	}
+}
+
+// Count writes a number of things: "1 interval", "12 intervals".
+func Count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}

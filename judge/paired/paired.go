@@ -1,0 +1,153 @@
+package paired
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/internal/stat"
+	"github.com/judged-dev/judged/judge/internal/verdict"
+)
+
+// Name of the judge in configs and results.
+const Name = "paired"
+
+const (
+	// minPairs and minEffective are the gate of statistics.md 2.1, step 7.
+	minPairs     = 10
+	minEffective = 5
+	// minHistory is the shortest history that is used: a shorter one knows the
+	// autocorrelation no better than the smallest window does.
+	minHistory = 20
+)
+
+// Calibration says how the noise of the history enters.
+type Calibration int
+
+const (
+	// Cautious takes the larger autocorrelation and the larger variance of
+	// window and history: a history that was calmer than today does no harm,
+	// at some cost in power. ("max" in statistics.md 2.1.)
+	Cautious Calibration = iota
+	// Pooled averages both by length: more power, and right only if the noise
+	// before and after is the same.
+	Pooled
+)
+
+// Offset says what difference between healthy arms is normal.
+type Offset int
+
+const (
+	// History: the difference that the history shows; the effect is then how
+	// much the difference has changed (difference-in-differences). Without a
+	// history it is None.
+	History Offset = iota
+	// None: no difference but noise. Right for traffic split at random.
+	None
+)
+
+// Judge compares two gauges interval by interval. The zero value is ready to
+// use.
+type Judge struct {
+	Calibration Calibration
+	Offset      Offset
+	// LateOnset also judges the last half and the last quarter of the window,
+	// each with a third of the error, for changes that begin late.
+	LateOnset bool
+}
+
+var _ judge.Judge = Judge{}
+
+// Name implements judge.Judge.
+func (Judge) Name() string { return Name }
+
+// Judge implements judge.Judge.
+func (j Judge) Judge(s judge.Sample) judge.Finding {
+	f := judge.NewFinding(Name, s)
+	if !verdict.Screen(&f, s) {
+		return f
+	}
+	window := align(s.Pair)
+	n := window.len()
+	if n == 0 {
+		verdict.NoData(&f, "no interval has data on both sides")
+		return f
+	}
+	history := j.history(&f, s)
+	longest := max(2*n, history.len())
+	buffer := make([]float64, 3*longest)
+	d, pseudo, scratch := buffer[:longest], buffer[longest:2*longest], buffer[2*longest:]
+
+	describe(&f.Baseline, window.baseline, scratch)
+	describe(&f.Canary, window.canary, scratch)
+	scale := newScale(window, history, scratch)
+	f.Effect.Measure = scale.measure()
+	t := trial{judge: j, sample: s, usable: n, scale: scale, alpha: verdict.Alpha(s)}
+	level := f.Baseline.Level
+	if level == 0 {
+		level = typicalSize(window.baseline)
+	}
+	t.read, t.limits = scale.limits(s.Signal, level)
+	if history.len() > 0 {
+		scale.differences(history, d[:history.len()])
+		past := newSegment(d[:history.len()], pseudo, scratch)
+		t.history = &past
+	}
+	scale.differences(window, d[:n])
+	if !j.LateOnset {
+		t.run(&f, d[:n], pseudo, scratch, "")
+		return f
+	}
+	// The three windows share the error equally, so together they spend alpha.
+	t.alpha /= 3
+	f.Effect.Level = 1 - t.alpha
+	t.run(&f, d[:n], pseudo, scratch, "")
+	least := f.PValue
+	for _, m := range []int{n / 2, n / 4} {
+		if f.Verdict == judge.Fail || m < minPairs {
+			break
+		}
+		late := f
+		t.run(&late, d[n-m:n], pseudo, scratch, fmt.Sprintf("in the last %d intervals", m))
+		if late.PValue < least {
+			least = late.PValue
+		}
+		if late.Verdict == judge.Fail {
+			f = late
+		}
+	}
+	f.PValue = min(1, 3*least)
+	verdict.AlignPValue(&f, verdict.Alpha(s))
+	return f
+}
+
+// history returns the usable pairs of the history, none if there are too few.
+func (j Judge) history(f *judge.Finding, s judge.Sample) pairs {
+	var h pairs
+	if verdict.UsableHistory(f, s) {
+		h = align(*s.History)
+		if h.len() < minHistory {
+			verdict.Warn(f, "history left out: it has %d usable intervals, fewer than %d", h.len(), minHistory)
+			h = pairs{}
+		}
+	}
+	return h
+}
+
+func describe(to *judge.Summary, values, scratch []float64) {
+	m := stat.Describe(values)
+	to.Count = len(values)
+	to.Mean, to.Min, to.Max, to.Std = m.Mean, m.Min, m.Max, m.Std
+	to.Level = stat.Median(scratch[:copy(scratch, values)])
+}
+
+// typicalSize is the level that relative margins refer to where the median is
+// zero: the mean size.
+func typicalSize(x []float64) float64 {
+	n := float64(len(x))
+	size := 0.0
+	for _, v := range x {
+		size += math.Abs(v) / n
+	}
+	return size
+}

@@ -1,0 +1,10 @@
+package paired_test
+
+import (
+	"testing"
+
+	"github.com/judged-dev/judged/judge/judgetest"
+	"github.com/judged-dev/judged/judge/paired"
+)
+
+func TestSuite(t *testing.T) { judgetest.Run(t, paired.Judge{}, judgetest.Gauges()...) }

@@ -1,0 +1,130 @@
+package paired
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/internal/stat"
+	"github.com/judged-dev/judged/judge/internal/verdict"
+)
+
+// trial judges stretches of differences of one sample.
+type trial struct {
+	judge  Judge
+	sample judge.Sample
+	// usable intervals of the sample.
+	usable  int
+	history *segment
+	scale   scale
+	// read are the limits as the user reads them, limits those on the scale.
+	read, limits verdict.Limits
+	alpha        float64
+}
+
+// run judges the differences d into f, overwriting pseudo and scratch. note
+// ends the reason.
+func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) {
+	l := t.judge.locate(newSegment(d, pseudo, scratch), t.history)
+	f.Effect.Estimate = t.scale.effect(l.value)
+	f.Effect.Low, f.Effect.High = t.scale.effect(math.Inf(-1)), math.Inf(1)
+	f.EffectiveN = l.effective
+	switch {
+	case l.n < minPairs:
+		t.tooFew(f, minPairs, fmt.Sprintf("only %s with data on both sides, at least %d are needed",
+			verdict.Count(l.n, "interval", "intervals"), minPairs))
+	case l.exact:
+		t.exact(f, l)
+	case l.effective < minEffective:
+		// The limit of Inflation for long windows: it grows with the window.
+		needed := math.Ceil(minEffective * (1 + l.rho) / (1 - l.rho))
+		t.tooFew(f, int(needed), fmt.Sprintf("autocorrelation too strong: %d intervals are worth %.1f independent ones of the %d that are needed",
+			l.n, l.effective, minEffective))
+	default:
+		t.student(f, l, note)
+	}
+}
+
+// tooFew finishes f without a test.
+func (t trial) tooFew(f *judge.Finding, needed int, why string) {
+	f.Needed = t.onGrid(needed)
+	f.Reason = fmt.Sprintf("too early to tell: %s; %s to go", why,
+		verdict.MoreIntervals(f.Needed, t.sample))
+}
+
+// onGrid turns a number of usable intervals into one of all intervals, if as
+// many go missing as until now.
+func (t trial) onGrid(n int) int {
+	return int(math.Ceil(float64(n) * float64(len(t.sample.Baseline.Values)) / float64(t.usable)))
+}
+
+// student judges by Student's t.
+func (t trial) student(f *judge.Finding, l location, note string) {
+	q, se := stat.StudentQuantile(t.alpha/2, l.df), l.stdErr()
+	f.Effect.Low, f.Effect.High = t.scale.effect(l.value-q*se), t.scale.effect(l.value+q*se)
+	f.PValue = verdict.TwoSided(
+		stat.StudentTail((l.value-t.limits.MarginHigh)/se, l.df),
+		stat.StudentTail((t.limits.MarginLow-l.value)/se, l.df),
+		f.Signal.Direction)
+	t.read.Settle(f, t.alpha)
+	if f.Verdict == judge.Inconclusive {
+		f.Needed = t.onGrid(verdict.Outlook{
+			Intervals: l.n, Estimate: l.value, Below: l.se, Above: l.se, Fixed: l.seHistory, Quantile: q,
+		}.Needed(t.limits, f.Signal.Direction))
+	}
+	t.explain(f, note)
+}
+
+// exact judges a difference that is the same number in every interval, such
+// as that of a configured limit. Without noise there is no standard error. What
+// n equal signs are worth without one is the sign test: p = 2^(1-n), whose
+// interval for the median is then the number itself (Conover 1999, 3.2 and 3.4).
+// Equal readings may well be one reading repeated, so they are worth one.
+func (t trial) exact(f *judge.Finding, l location) {
+	f.EffectiveN = 1
+	signTest := math.Ldexp(1, 1-l.n)
+	if signTest > t.alpha {
+		t.tooFew(f, int(math.Ceil(1-math.Log2(t.alpha))), fmt.Sprintf("%d equal differences leave a chance of %.2g", l.n, signTest))
+		return
+	}
+	f.Effect.Low, f.Effect.High = f.Effect.Estimate, f.Effect.Estimate
+	f.PValue = 1
+	if l.value > t.limits.MarginHigh && f.Signal.Direction != judge.Decrease ||
+		l.value < t.limits.MarginLow && f.Signal.Direction != judge.Increase {
+		f.PValue = signTest
+	}
+	t.read.Settle(f, t.alpha)
+	if l.value == 0 {
+		f.Reason = fmt.Sprintf("identical: both sides agree in all %d intervals", l.n)
+		return
+	}
+	verdict.Warn(f, "all %d intervals show the same difference, so there is no noise to test it against: a setting, or values rounded so far that the true change may be smaller", l.n)
+	t.explain(f, "the same in every interval")
+}
+
+func (t trial) explain(f *judge.Finding, note string) {
+	unit := t.sample.Signal.Unit
+	if t.history != nil && t.judge.Offset == History && t.history.Mean != 0 {
+		if note != "" {
+			note += "; "
+		}
+		note += "beyond the difference in the history, " + t.offset(unit)
+	}
+	verdict.Explain(f, t.sample, verdict.Account{
+		Levels: judge.FormatValue(f.Canary.Level, unit) + " against " + judge.FormatValue(f.Baseline.Level, unit),
+		Note:   note,
+	})
+}
+
+// offset writes the difference that the history shows.
+func (t trial) offset(unit string) string {
+	v := t.scale.effect(t.history.Mean)
+	text := judge.FormatValue(v, unit)
+	if t.scale.log {
+		text = judge.FormatPercent(v - 1)
+	}
+	if t.history.Mean > 0 {
+		return "+" + text
+	}
+	return text
+}
