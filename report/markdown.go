@@ -1,0 +1,341 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/judge"
+)
+
+// maxComment bounds a Markdown report in bytes. GitHub refuses a comment of
+// more than 65,536 characters, and a verdict that nobody sees is none: what
+// does not fit is counted and left out, the least important first.
+const maxComment = 60_000
+
+// Markdown writes r for a comment on a pull or merge request: GitHub's
+// dialect, which GitLab, Gitea and Bitbucket read too. The error is w's.
+func Markdown(w io.Writer, r *analysis.Result) error {
+	c := &comment{}
+	c.headline(r)
+	if len(r.Findings) > 0 {
+		c.table(r)
+	}
+	if sentences := next(r); len(sentences) > 0 {
+		c.add("**Next:**\n\n")
+		for _, sentence := range sentences {
+			c.add("- " + prose(sentence) + "\n")
+		}
+		c.add("\n")
+	}
+	c.reasons(r)
+	c.warnings(r)
+	c.method(r)
+	c.queries(r)
+	_, err := io.WriteString(w, strings.TrimRight(c.b.String(), "\n")+"\n")
+	return err
+}
+
+// comment collects the parts of one Markdown.
+type comment struct{ b strings.Builder }
+
+func (c *comment) add(s string) { c.b.WriteString(s) }
+
+// items adds as many parts as fit and says how many more there are.
+func (c *comment) items(parts []string, noun string) {
+	const tags = 1000 // for what closes the section and for the sections after it
+	for i, part := range parts {
+		if c.b.Len()+len(part) > maxComment-tags {
+			c.add(fmt.Sprintf("\n… and %s, left out because comments are short: `--format json` has all.\n", count(len(parts)-i, "more "+noun)))
+			return
+		}
+		c.add(part)
+	}
+}
+
+// details adds a section that a reader opens.
+func (c *comment) details(title string, open bool, head string, parts []string, noun string) {
+	if len(parts) == 0 {
+		return
+	}
+	tag := "<details>"
+	if open {
+		tag = "<details open>"
+	}
+	// The blank lines end the HTML, so that what is inside is Markdown.
+	c.add(tag + "<summary>" + title + "</summary>\n\n" + head)
+	c.items(parts, noun)
+	c.add("\n</details>\n\n")
+}
+
+// sign is a verdict's symbol where emoji are at home; each has another shape.
+func sign(v judge.Verdict) string {
+	switch v {
+	case judge.Pass:
+		return "✅"
+	case judge.Fail:
+		return "❌"
+	case judge.Inconclusive:
+		return "❔"
+	default:
+		return "⚠️"
+	}
+}
+
+func (c *comment) headline(r *analysis.Result) {
+	c.add("### " + sign(r.Verdict) + " " + r.Verdict.String())
+	if r.Config != "" {
+		c.add(": " + code(configName(r)))
+	}
+	c.add("\n\n")
+	if text := sentence(r); text != "" {
+		c.add("**" + r.Verdict.String() + "**: " + prose(text) + "\n\n")
+	}
+	if parts := comparison(r); len(parts) > 0 {
+		c.add("Compared: " + prose(strings.Join(parts, " · ")) + "\n\n")
+	}
+}
+
+func (c *comment) table(r *analysis.Result) {
+	decides, some := deciders(r.Findings)
+	title := "interval"
+	if l := commonLevel(r.Findings); l > 0 {
+		title = percentLevel(l) + " interval"
+	}
+	c.add("| metric | baseline | canary | effect | " + title + " | verdict |\n|:--|--:|--:|--:|:-:|:--|\n")
+	var rows []string
+	for _, f := range r.Findings {
+		name, verdict := code(nameOf(f.Signal)), sign(f.Verdict)+" "+f.Verdict.String()
+		if f.Signal.Critical && some {
+			name += ` \*`
+		}
+		if decides(f) && f.Verdict != judge.Pass {
+			verdict = sign(f.Verdict) + " **" + f.Verdict.String() + "**"
+		}
+		limits := ""
+		if low, high, ok := interval(f); ok {
+			limits = low + " to " + high
+		} else if estimate(f) != unknown {
+			limits = noInterval
+		}
+		rows = append(rows, tableRow(name, prose(level(f.Baseline, f.Signal)), prose(level(f.Canary, f.Signal)),
+			prose(estimate(f)), prose(limits), verdict))
+	}
+	c.items(rows, "metric")
+	c.add("\n")
+	if some {
+		c.add(`\* critical: only these decide the verdict` + "\n\n")
+	}
+	c.add(prose(strings.Join(score(r), " · ")) + "\n\n")
+}
+
+func (c *comment) reasons(r *analysis.Result) {
+	var parts []string
+	for _, f := range r.Findings {
+		if reason := line(f.Reason); reason != "" {
+			parts = append(parts, "- "+sign(f.Verdict)+" "+code(nameOf(f.Signal))+": "+prose(reason)+"\n")
+		}
+	}
+	c.details("Reasons", r.Verdict != judge.Pass, "", parts, "reason")
+}
+
+func (c *comment) warnings(r *analysis.Result) {
+	var parts []string
+	for _, w := range warnings(r.Findings) {
+		names := make([]string, 0, len(w.names))
+		for _, name := range w.names {
+			names = append(names, code(name))
+		}
+		parts = append(parts, "- "+listed(names)+": "+prose(w.text)+"\n")
+	}
+	c.details(fmt.Sprintf("Warnings (%d)", len(parts)), false, "", parts, "warning")
+}
+
+// method says how each signal was judged.
+func (c *comment) method(r *analysis.Result) {
+	head := "| metric | judge | bad is | fails beyond | passes within | level | p | adjusted p | intervals | worth |\n" +
+		"|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|\n"
+	if r.Alpha > 0 {
+		head = fmt.Sprintf("A healthy release fails with a probability of at most %s, over all deciding metrics together.\n\n", judge.FormatPercent(r.Alpha)) + head
+	}
+	var rows []string
+	for _, f := range r.Findings {
+		rows = append(rows, tableRow(code(nameOf(f.Signal)), prose(cmp.Or(line(f.Judge), unknown)), f.Signal.Direction.String(),
+			prose(margin(f.Signal.Margin, f.Signal)), prose(margin(f.Signal.Tolerance, f.Signal)),
+			percentLevel(f.Effect.Level), prose(probability(f.PValue)), prose(probability(f.AdjustedPValue)),
+			intervals(f), effectiveN(f)))
+	}
+	c.details("How it was judged", false, head, rows, "metric")
+}
+
+func (c *comment) queries(r *analysis.Result) {
+	var parts []string
+	for _, f := range r.Findings {
+		e := f.Evidence
+		if e == (judge.Evidence{}) {
+			continue
+		}
+		part := code(nameOf(f.Signal))
+		if len(parts) > 0 {
+			part = "\n" + part
+		}
+		if e.Source != "" {
+			part += " from " + code(line(e.Source))
+		}
+		part += "\n"
+		for _, q := range queries(e) {
+			part += "\n" + q.side + ":\n\n" + fenced(block(q.text))
+		}
+		parts = append(parts, part)
+	}
+	c.details("Queries", false, "", parts, "metric")
+}
+
+// A query is one of a finding's evidence.
+type query struct{ side, text string }
+
+func queries(e judge.Evidence) []query {
+	var out []query
+	for _, q := range []query{
+		{"baseline", e.BaselineQuery},
+		{"canary", e.CanaryQuery},
+		{"baseline total", e.BaselineTotalQuery},
+		{"canary total", e.CanaryTotalQuery},
+	} {
+		if q.text != "" {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// margin renders a margin with its absolute part in the signal's unit.
+func margin(m judge.Margin, s judge.Signal) string {
+	if m.Absolute == 0 {
+		return m.String()
+	}
+	absolute := difference(m.Absolute, unit(s))
+	if m.Relative == 0 {
+		return absolute
+	}
+	return judge.FormatPercent(m.Relative) + " and " + absolute
+}
+
+func probability(p float64) string {
+	switch {
+	case math.IsNaN(p):
+		return unknown
+	case p < 1e-4:
+		return "<0.0001"
+	default:
+		return judge.FormatNumber(p)
+	}
+}
+
+// intervals says how many intervals of each side were used.
+func intervals(f judge.Finding) string {
+	b, c := f.Baseline, f.Canary
+	if b.Count == c.Count && b.Missing == 0 && c.Missing == 0 {
+		return fmt.Sprint(b.Count)
+	}
+	return fmt.Sprintf("%s / %s", used(b), used(c))
+}
+
+func used(s judge.Summary) string {
+	if s.Missing == 0 {
+		return fmt.Sprint(s.Count)
+	}
+	return fmt.Sprintf("%d of %d", s.Count, s.Count+s.Missing)
+}
+
+func effectiveN(f judge.Finding) string {
+	if !(f.EffectiveN > 0) {
+		return unknown
+	}
+	return judge.FormatNumber(f.EffectiveN)
+}
+
+func tableRow(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }
+
+// noLink is a zero width space. Put after a character that refers to somebody
+// or something when a word follows, it keeps the reference from being made:
+// escaping would not, because references are searched for in the text that
+// Markdown yields.
+const noLink = "\u200b"
+
+// prose returns a clean line as Markdown that shows just that, within a line
+// or a cell of a table: no markup, no HTML, no link, no mention of a person or
+// an issue. It must not stand at the beginning of a line, where more
+// characters have a meaning.
+func prose(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		before, after := s[:i], s[i+1:]
+		switch c := s[i]; {
+		case strings.IndexByte("\\`*_~[]<>$", c) >= 0:
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c == '|': // would end a cell even behind a backslash
+			b.WriteString("&#124;")
+		case c == '&':
+			b.WriteString("&amp;")
+		case c == '@', // people
+			(c == '#' || c == '!') && startsWord(after), // issues, merge requests
+			c == '-' && endsWith(before, "gh") && startsWord(after):
+			b.WriteByte(c)
+			b.WriteString(noLink)
+		case c == '.' && endsWith(before, "www"):
+			b.WriteString(noLink)
+			b.WriteByte(c)
+		case c == ':' && strings.HasPrefix(after, "//"):
+			b.WriteString(`\:`)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func startsWord(s string) bool {
+	return s != "" && (s[0] >= '0' && s[0] <= '9' || s[0] >= 'A' && s[0] <= 'Z' || s[0] >= 'a' && s[0] <= 'z')
+}
+
+func endsWith(s, lower string) bool {
+	return len(s) >= len(lower) && strings.EqualFold(s[len(s)-len(lower):], lower)
+}
+
+// code returns a clean line as a code span, which is as safe and easier to
+// read. A vertical line would end a table's cell even there.
+func code(s string) string {
+	if s == "" || strings.Contains(s, "|") {
+		return prose(s)
+	}
+	ticks := strings.Repeat("`", longestRun(s, '`')+1)
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		s = " " + s + " "
+	}
+	return ticks + s + ticks
+}
+
+// fenced returns a clean block as a fenced code block whose fence is longer
+// than any within.
+func fenced(s string) string {
+	fence := strings.Repeat("`", max(3, longestRun(s, '`')+1))
+	return fence + "\n" + s + "\n" + fence + "\n"
+}
+
+func longestRun(s string, c byte) int {
+	longest, run := 0, 0
+	for i := range len(s) {
+		if s[i] != c {
+			run = 0
+			continue
+		}
+		run++
+		longest = max(longest, run)
+	}
+	return longest
+}
