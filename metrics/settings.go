@@ -106,3 +106,7 @@ func (s Secret) Read() (string, error) {
 		return "", errors.New("no secret is configured")
 	}
 }
+
+// MarshalText keeps encodings of Settings from holding the value: a secret
+// encodes as its place.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

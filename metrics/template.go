@@ -65,7 +65,7 @@ func TemplateVariables(query string) []string {
 // ExpandTemplate never stops at an unknown one.
 func anyVariable(query string) map[string]string {
 	variables := map[string]string{}
-	for _, part := range strings.Split(query, "${") {
+	for part := range strings.SplitSeq(query, "${") {
 		if name, _, ok := strings.Cut(part, "}"); ok {
 			variables[name] = ""
 		}

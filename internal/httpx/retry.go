@@ -1,0 +1,107 @@
+package httpx
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/bulkhead"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+)
+
+const (
+	firstPause = 250 * time.Millisecond
+	longPause  = 10 * time.Second
+	// maxRetryAfter: a look is due every minute or so; a server that wants
+	// longer is asked at a later look.
+	maxRetryAfter = time.Minute
+
+	breakerRate   = 0.8
+	breakerAsked  = 10
+	breakerPeriod = time.Minute
+	breakerRest   = 10 * time.Second
+)
+
+// newPolicies composes retry(concurrency(breaker(try))).
+func newPolicies(attempts, concurrency int) (failsafe.Executor[*Answer], circuitbreaker.CircuitBreaker[*Answer]) {
+	breaker := circuitbreaker.NewBuilder[*Answer]().
+		HandleIf(func(_ *Answer, err error) bool {
+			failed, ok := errors.AsType[*failure](err)
+			return ok && failed.fault
+		}).
+		WithFailureRateThreshold(breakerRate, breakerAsked, breakerPeriod).
+		WithDelay(breakerRest).
+		WithSuccessThreshold(1).
+		Build()
+	places := bulkhead.NewBuilder[*Answer](uint(concurrency)).WithMaxWaitTime(math.MaxInt64).Build()
+	retry := retrypolicy.NewBuilder[*Answer]().
+		HandleIf(func(_ *Answer, err error) bool {
+			if failed, ok := errors.AsType[*failure](err); ok {
+				return failed.retry
+			}
+			// The one request that a half-open breaker lets through is under
+			// way: its result comes soon.
+			return errors.Is(err, circuitbreaker.ErrOpen) && breaker.IsHalfOpen()
+		}).
+		WithMaxAttempts(attempts).
+		WithDelayFunc(func(e failsafe.ExecutionAttempt[*Answer]) time.Duration {
+			if failed, ok := errors.AsType[*failure](e.LastError()); ok {
+				return failed.pause
+			}
+			return firstPause << min(e.Attempts(), 5)
+		}).
+		ReturnLastFailure().
+		Build()
+	return failsafe.With(retry, places, breaker), breaker
+}
+
+// backoff counts the pauses of one request.
+type backoff struct{ n int }
+
+// next returns the next pause: 250 ms doubled each time up to 10 s, varied by
+// half so that clients do not come back together, and at least what the
+// server asked for.
+func (b *backoff) next(asked time.Duration) time.Duration {
+	pause := min(firstPause<<min(b.n, 10), longPause)
+	b.n++
+	varied := time.Duration(float64(pause) * (0.5 + rand.Float64()))
+	if asked > 0 {
+		return asked + varied/4
+	}
+	return varied
+}
+
+// retryAfter returns how long the server asks to wait: Retry-After in seconds
+// or as a date (RFC 9110, section 10.2.3), else the seconds in resetHeader.
+// 0: it does not say, or the moment has passed.
+func retryAfter(h http.Header, resetHeader string, now time.Time) time.Duration {
+	if value := strings.TrimSpace(h.Get("Retry-After")); value != "" {
+		if d, ok := seconds(value); ok {
+			return d
+		}
+		if t, err := http.ParseTime(value); err == nil {
+			return max(0, t.Sub(now))
+		}
+	}
+	if resetHeader != "" {
+		if d, ok := seconds(strings.TrimSpace(h.Get(resetHeader))); ok {
+			return d
+		}
+	}
+	return 0
+}
+
+func seconds(s string) (time.Duration, bool) {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(f) || f < 0 {
+		return 0, false
+	}
+	const most = float64(math.MaxInt64/int64(time.Second)) - 1
+	return time.Duration(min(f, most) * float64(time.Second)), true
+}
