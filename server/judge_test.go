@@ -1,0 +1,91 @@
+package server_test
+
+import (
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
+	"github.com/judged-dev/judged/server"
+)
+
+func TestJudgeRefuses(t *testing.T) {
+	i := start(t, server.Options{})
+	values := func(n int) *judgedv1.Samples { return &judgedv1.Samples{Values: make([]float64, n)} }
+	for name, c := range map[string]struct {
+		change func(*judgedv1.JudgeRequest, *judgedv1.SignalSamples)
+		text   []string
+	}{
+		"sides of different length": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.Canary = values(19) },
+			[]string{`signal "latency-0"`, "baseline has 20 values and canary has 19"},
+		},
+		"a side without values": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.Canary = values(0) },
+			[]string{"baseline has 20 values and canary has 0"},
+		},
+		"no side": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.Canary = nil },
+			[]string{"signals[0].canary"},
+		},
+		"totals of one side": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.Canary.Totals = make([]float64, 20) },
+			[]string{`signal "latency-0"`, "only one side has totals"},
+		},
+		"too few totals": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) {
+				s.Baseline.Totals, s.Canary.Totals = make([]float64, 20), make([]float64, 3)
+			},
+			[]string{"canary has 20 values and 3 totals"},
+		},
+		"history of one side": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.BaselineHistory = values(5) },
+			[]string{"send baselineHistory and canaryHistory, or neither"},
+		},
+		"histories of different length": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) {
+				s.BaselineHistory, s.CanaryHistory = values(5), values(6)
+			},
+			[]string{"baseline history has 5 values and canary history has 6"},
+		},
+		"an unknown judge": {
+			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.Judge = "coin" },
+			[]string{`there is no judge "coin"`, "paired"},
+		},
+		"an interval backwards": {
+			func(r *judgedv1.JudgeRequest, _ *judgedv1.SignalSamples) { r.Interval = durationpb.New(-time.Minute) },
+			[]string{"interval"},
+		},
+		"two signals of one name": {
+			func(r *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { r.Signals = append(r.Signals, s) },
+			[]string{"two signals have the same name"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := samples(1, 20, 1)
+			c.change(r, r.GetSignals()[0])
+			_, err := i.judge.Judge(t.Context(), connect.NewRequest(r))
+			wantCode(t, err, connect.CodeInvalidArgument, c.text...)
+		})
+	}
+}
+
+// The family-wise error is the caller's, or the default.
+func TestJudgeAlpha(t *testing.T) {
+	i := start(t, server.Options{})
+	strict := 0.001
+	for want, decision := range map[float64]*judgedv1.Decision{0.05: nil, 0.001: {Alpha: &strict}} {
+		r := samples(1, 30, 1)
+		r.Decision = decision
+		response, err := i.judge.Judge(t.Context(), connect.NewRequest(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := response.Msg.GetJudgment()
+		if j.GetAlpha() != want || j.GetFindings()[0].GetEffect().GetLevel() != 1-want || j.GetInterval().AsDuration() != time.Minute {
+			t.Errorf("alpha %v, level %v, want %v", j.GetAlpha(), j.GetFindings()[0].GetEffect().GetLevel(), want)
+		}
+	}
+}
