@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Judgment is the result for a whole release: many findings, one verdict.
@@ -43,7 +44,29 @@ func Compare(samples []Sample, choose func(Sample) Judge, alpha float64) Judgmen
 	for _, family := range families(samples) {
 		stepDown(samples, findings, family, choose, alpha)
 	}
-	return Decide(findings, alpha)
+	j := Decide(findings, alpha)
+	if wait := longestWait(samples, findings); j.Verdict == Inconclusive && wait > 0 {
+		j.Summary = strings.TrimSuffix(j.Summary, ".") + "; about " + FormatWait(wait) + " more would probably decide."
+	}
+	return j
+}
+
+// longestWait returns how much longer the undecided signals that decide need,
+// 0 if one of them does not know.
+func longestWait(samples []Sample, findings []Finding) time.Duration {
+	longest := time.Duration(0)
+	for _, i := range families(samples)[0] {
+		f, s := findings[i], samples[i]
+		if f.Verdict != Inconclusive {
+			continue
+		}
+		more := f.Needed - len(s.Baseline.Values)
+		if more <= 0 || s.Step <= 0 || more > int(math.MaxInt64/s.Step) {
+			return 0
+		}
+		longest = max(longest, time.Duration(more)*s.Step)
+	}
+	return longest
 }
 
 // families splits the samples' indices into those that decide and the rest.
@@ -60,9 +83,17 @@ func families(samples []Sample) [2][]int {
 	return f
 }
 
+// maxSteps bounds the rounds of the step-down. Stopping early is safe: further
+// rounds could only find more. Without a bound, signals that fail one by one
+// would cost the square of their number.
+const maxSteps = 12
+
 func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sample) Judge, alpha float64) {
 	open := family
-	for len(open) > 0 {
+	for range maxSteps {
+		if len(open) == 0 {
+			break
+		}
 		share := alpha / float64(len(open))
 		var still []int
 		for _, i := range open {
@@ -245,21 +276,21 @@ func summarize(j Judgment, decides func(Finding) bool) string {
 	return j.Verdict.String() + ": " + text + "."
 }
 
-// phrase names a finding within the summary.
+// phrase names a finding within the summary. A failed one tells its effect;
+// why another does not decide is told where there is room.
 func phrase(f Finding) string {
-	if f.Verdict != Fail || math.IsNaN(f.Effect.Estimate) {
+	switch {
+	case f.Verdict == Fail && !math.IsNaN(f.Effect.Estimate):
+		unit := f.Signal.DisplayUnit()
+		return fmt.Sprintf("%s %s, %s against %s", f.Signal.Name, f.Effect.Format(f.Effect.Estimate, unit),
+			FormatValue(f.Canary.Level, unit), FormatValue(f.Baseline.Level, unit))
+	case f.Classification == NoData:
+		return f.Signal.Name + " has no data"
+	case f.Classification == Unclear && !math.IsNaN(f.Effect.Estimate):
+		return fmt.Sprintf("%s %s is not certain", f.Signal.Name, f.Effect.Format(f.Effect.Estimate, f.Signal.DisplayUnit()))
+	default:
 		return f.Signal.Name + " – " + strings.TrimSuffix(f.Reason, ".")
 	}
-	return fmt.Sprintf("%s %s, %s against %s", f.Signal.Name, f.Effect.format(f.Effect.Estimate),
-		FormatValue(f.Canary.Level, f.Signal.unit()), FormatValue(f.Baseline.Level, f.Signal.unit()))
-}
-
-// unit returns the unit of a summary's level: a ratio's level is a share.
-func (s Signal) unit() string {
-	if s.Kind == Ratio {
-		return "share"
-	}
-	return s.Unit
 }
 
 func signals(n int) string {

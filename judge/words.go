@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // String returns the kind as configs write it.
@@ -35,16 +36,27 @@ func word(i int, words ...string) string {
 	return words[i]
 }
 
-// String renders the margin as configs write it: "5%", "5% and 0.002".
-func (m Margin) String() string {
+// String renders the margin without a unit: "5%", "5% and 0.002".
+func (m Margin) String() string { return m.Format("") }
+
+// Format renders the margin of a signal in unit: "5% and 1 ms".
+func (m Margin) Format(unit string) string {
 	switch {
 	case m.Absolute == 0:
 		return FormatPercent(m.Relative)
 	case m.Relative == 0:
-		return FormatNumber(m.Absolute)
+		return FormatDifference(m.Absolute, unit)
 	default:
-		return FormatPercent(m.Relative) + " and " + FormatNumber(m.Absolute)
+		return FormatPercent(m.Relative) + " and " + FormatDifference(m.Absolute, unit)
 	}
+}
+
+// DisplayUnit returns the unit of the signal's level: a Ratio's is a share.
+func (s Signal) DisplayUnit() string {
+	if s.Kind == Ratio {
+		return "share"
+	}
+	return s.Unit
 }
 
 // String renders the estimate with its interval: "+82.1% (+74.3% to +90.6%)".
@@ -52,31 +64,65 @@ func (e Effect) String() string {
 	if math.IsNaN(e.Estimate) {
 		return "unknown"
 	}
-	return fmt.Sprintf("%s (%s to %s)", e.format(e.Estimate), e.format(e.Low), e.format(e.High))
+	return fmt.Sprintf("%s (%s to %s)", e.Format(e.Estimate, ""), e.Format(e.Low, ""), e.Format(e.High, ""))
 }
 
-// format renders one value of the effect's scale: ratios as signed
-// percentages of change while that reads well, as factors beyond.
-func (e Effect) format(v float64) string {
-	if e.Measure == Difference {
-		if v > 0 {
-			return "+" + FormatNumber(v)
-		}
-		return FormatNumber(v)
-	}
+// factorsFrom is the ratio from which an effect is told as a factor ("3.4x"),
+// interval included: people read "+240%" as 2.4 times.
+const factorsFrom = 3
+
+// Format renders v, which is on the effect's scale: a change in percent, a
+// factor where the effect is large, or a difference in unit.
+func (e Effect) Format(v float64, unit string) string {
 	switch {
 	case math.IsNaN(v):
 		return "?"
+	case e.Measure == Difference:
+		return signed(v, FormatDifference(v, unit))
 	case math.IsInf(v, 1):
 		return "+∞"
-	case v >= 10:
-		return FormatNumber(v) + "x"
-	case v == 1:
-		return "±0%"
-	case v > 1:
-		return "+" + FormatPercent(v-1)
+	case e.Estimate >= factorsFrom:
+		return FormatNumber(max(v, 0)) + "x"
 	default:
-		return FormatPercent(v - 1)
+		return signed(v-1, formatChange(max(v, 0)-1))
+	}
+}
+
+func signed(v float64, text string) string {
+	switch {
+	case v == 0:
+		return "±" + text
+	case v > 0:
+		return "+" + text
+	default:
+		return text
+	}
+}
+
+// formatChange renders a relative change: nobody needs the second digit after
+// the point of a percentage unless it is all there is.
+func formatChange(fraction float64) string {
+	p := fraction * 100
+	switch a := math.Abs(p); {
+	case math.IsInf(p, 0), p == 0, a < 0.1, a >= 1e6:
+		return FormatNumber(p) + "%"
+	case a >= 100:
+		return strconv.FormatFloat(p, 'f', 0, 64) + "%"
+	default:
+		return strconv.FormatFloat(p, 'f', 1, 64) + "%"
+	}
+}
+
+// FormatDifference renders a difference in a unit. One of percentages is in
+// percentage points: "+2%" would read as a relative change.
+func FormatDifference(v float64, unit string) string {
+	switch unit {
+	case "share":
+		return FormatNumber(100*v) + " pp"
+	case "%":
+		return FormatNumber(v) + " pp"
+	default:
+		return FormatValue(v, unit)
 	}
 }
 
@@ -85,7 +131,7 @@ func (e Effect) format(v float64) string {
 func FormatPercent(fraction float64) string { return FormatNumber(fraction*100) + "%" }
 
 // FormatNumber renders v with three significant digits (whole numbers up to
-// 99999 in full), without exponent where that stays short.
+// a million in full; then 1.23M), without exponent where that stays short.
 func FormatNumber(v float64) string {
 	switch {
 	case math.IsNaN(v):
@@ -98,8 +144,13 @@ func FormatNumber(v float64) string {
 		return "0"
 	}
 	a := math.Abs(v)
-	if a >= 1e6 || a < 1e-4 {
+	switch {
+	case a >= 1e12 || a < 1e-4:
 		return strconv.FormatFloat(v, 'g', 3, 64)
+	case a >= 1e9:
+		return FormatNumber(v/1e9) + "G"
+	case a >= 1e6:
+		return FormatNumber(v/1e6) + "M"
 	}
 	if a >= 100 {
 		return strconv.FormatFloat(v, 'f', 0, 64)
@@ -144,7 +195,8 @@ type step struct {
 func scaled(v float64, steps []step) string {
 	last := steps[len(steps)-1]
 	for _, s := range steps {
-		if math.Abs(v) >= s.size {
+		// What rounds to 1000 of a step is 1 of the next: 999.7 ms is 1 s.
+		if math.Abs(v) >= s.size*0.9995 {
 			last = s
 			break
 		}
@@ -153,4 +205,23 @@ func scaled(v float64, steps []step) string {
 		last = steps[0]
 	}
 	return FormatNumber(v/last.size) + " " + last.name
+}
+
+// FormatWait renders a length of time as people say it: "45 seconds",
+// "30 minutes", "5 hours", "3 days".
+func FormatWait(d time.Duration) string {
+	for _, u := range []struct {
+		size time.Duration
+		most time.Duration
+		name string
+	}{{time.Second, 2 * time.Minute, "second"}, {time.Minute, 2 * time.Hour, "minute"}, {time.Hour, 48 * time.Hour, "hour"}, {24 * time.Hour, math.MaxInt64, "day"}} {
+		if d <= u.most {
+			n := int(math.Ceil(float64(d) / float64(u.size)))
+			if n == 1 {
+				return "1 " + u.name
+			}
+			return strconv.Itoa(n) + " " + u.name + "s"
+		}
+	}
+	return d.String() // not reached: the last unit has no limit
 }

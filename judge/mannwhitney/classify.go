@@ -89,8 +89,7 @@ func (w *worker) judge(m *Metric, control, experiment []float64) (Result, error)
 	r := Result{Name: m.Name, Groups: m.Groups, Muted: s.Muted}
 	x := w.transform(&w.test.x, experiment, s)
 	y := w.transform(&w.test.y, control, s)
-	r.Experiment = summarize(x, w.test.x.ascending())
-	r.Control = summarize(y, w.test.y.ascending())
+	r.Experiment, r.Control = summarize(x, y, w.test.x.ascending(), w.test.y.ascending())
 	if err := w.classify(&r, s, x, y); err != nil {
 		r.Label, r.Reason, r.Critical, r.Ratio = Error, "Metric Classification Failed", false, math.NaN()
 	}
@@ -100,8 +99,10 @@ func (w *worker) judge(m *Metric, control, experiment []float64) (Result, error)
 // transform applies the settings to one side and sorts it. It returns the
 // values that remain in their order.
 func (w *worker) transform(side *sample, values []float64, s *Settings) []float64 {
-	values = handleNaNs(values, s.NaN)
-	side.sort(values, &w.sorter)
+	if side.sort(values, &w.sorter) {
+		values = handleNaNs(values, s.NaN)
+		side.sort(values, &w.sorter)
+	}
 	if s.Outliers == RemoveOutliers {
 		low, high := outlierFences(side.ascending(), s.OutlierFactor)
 		if side.keep(low, high) {
@@ -127,19 +128,19 @@ func (w *worker) classify(r *Result, s *Settings, x, y []float64) error {
 		r.Label = Pass
 		return nil
 	}
-	means := [2]float64{r.Control.Mean, r.Experiment.Mean}
+	experiment, control := r.Experiment.Mean, r.Control.Mean
 	if constant {
 		x, y = w.noise.addNoise(x), w.noise.addNoise(y)
 		w.test.x.sort(x, &w.sorter)
 		w.test.y.sort(y, &w.sorter)
-		means = [2]float64{mean(y), mean(x)}
+		experiment, control = means(x, y)
 	}
 	w.test.load(x, y)
 	interval, err := w.test.interval(w.criteria.quantile)
 	if err != nil {
 		return err
 	}
-	r.Ratio = meanRatio(means[0], means[1])
+	r.Ratio = meanRatio(control, experiment)
 	c := &Comparison{
 		Interval: interval,
 		Bound:    w.criteria.tolerance * math.Abs(interval.Estimate),

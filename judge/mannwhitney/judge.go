@@ -69,8 +69,8 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 		f.Classification, f.Verdict, f.Reason = judge.Failed, judge.Error, err.Error()
 		return f
 	}
-	describe(&f.Baseline, s.Signal.Kind, s.Baseline, r.Control)
-	describe(&f.Canary, s.Signal.Kind, s.Canary, r.Experiment)
+	report(&f.Baseline, s.Signal.Kind, s.Baseline, r.Control)
+	report(&f.Canary, s.Signal.Kind, s.Canary, r.Experiment)
 	f.EffectiveN = float64(min(r.Control.Count, r.Experiment.Count))
 	j.conclude(&f, r)
 	return f
@@ -91,7 +91,8 @@ func levels(s judge.Side) []float64 {
 	return rates
 }
 
-func describe(to *judge.Summary, kind judge.Kind, side judge.Side, s Stats) {
+// report fills a side's summary.
+func report(to *judge.Summary, kind judge.Kind, side judge.Side, s Stats) {
 	to.Count, to.Missing = s.Count, 0
 	for i, v := range side.Values {
 		total := 1.0

@@ -2,26 +2,27 @@ package mannwhitney
 
 import "sort"
 
-// places are where each x - mu lies among y: above base + below[i] of them.
+// places are where each x - mu lies among y: above base + below[i] of them, or
+// for a few x above some more.
 type places struct {
 	below []int32
 	base  int
 }
 
-// countPairs returns the number of pairs in which x - mu > y, or false if any
-// pair is equal. x and y ascend and are followed by one +Inf each. It fills p,
-// which has as much room as x.
-func countPairs(x, y []float64, mu float64, p *places) (above int, ok bool) {
+// countPairs returns the number of pairs in which x - mu > y, and the number
+// of x - mu that equal some y. x and y ascend and are followed by one +Inf
+// each; no x - mu is infinite. It fills p, which has as much room as x.
+func countPairs(x, y []float64, mu float64, p *places) (above, equal int) {
 	n, m := len(x)-1, len(y)-1
 	// Only x in [first, last) lie within the range of y, and only y in
 	// [lowest, highest) within the range of these.
-	first := sort.Search(n, func(i int) bool { return x[i]-mu >= y[0] })
-	last := sort.Search(n, func(i int) bool { return x[i]-mu > y[m-1] })
-	lowest, highest, merged, ok := 0, 0, 0, true
+	first := gallop(n, func(i int) bool { return x[i]-mu >= y[0] })
+	last := n - gallop(n, func(i int) bool { return x[n-1-i]-mu <= y[m-1] })
+	lowest, highest, merged := 0, 0, 0
 	if first < last {
-		lowest = sort.Search(m, func(j int) bool { return y[j] >= x[first]-mu })
-		highest = sort.Search(m, func(j int) bool { return y[j] > x[last-1]-mu })
-		merged, ok = mergeCount(x[first:last+1], y[lowest:highest+1], mu, p.below[first:last+1])
+		lowest = gallop(m, func(j int) bool { return y[j] >= x[first]-mu })
+		highest = m - gallop(m, func(j int) bool { return y[m-1-j] <= x[last-1]-mu })
+		merged, equal = mergeCount(x[first:last+1], y[lowest:highest+1], mu, p.below[first:last+1])
 	}
 	p.base = lowest
 	for i := range first {
@@ -30,7 +31,7 @@ func countPairs(x, y []float64, mu float64, p *places) (above int, ok bool) {
 	for i := last; i < n; i++ {
 		p.below[i] = int32(m - lowest)
 	}
-	return merged + (last-first)*lowest + (n-last)*m, ok
+	return merged + (last-first)*lowest + (n-last)*m, equal
 }
 
 // lanes is the number of merges that mergeCount runs side by side. A step of a
@@ -46,7 +47,11 @@ const lanes = 6
 // y[j] or x[t-j], for which j is then the number of y below. These j are
 // summed over all steps, less those of the steps that consume y, where every j
 // occurs once.
-func mergeCount(x, y []float64, mu float64, below []int32) (sum int, ok bool) {
+//
+// Each step notes j for the x that is next, so that the last note is its final
+// one; only the x between two lanes may be left with a note of the lower lane,
+// which is too small.
+func mergeCount(x, y []float64, mu float64, below []int32) (sum, equal int) {
 	n, m := len(x)-1, len(y)-1
 	each := (n + m) / lanes
 	// taken is the number of y that the first steps have consumed.
@@ -88,7 +93,7 @@ func mergeCount(x, y []float64, mu float64, below []int32) (sum int, ok bool) {
 		notAbove += f2
 		f += f1
 	}
-	return sum - m*(m-1)/2, notAbove == m
+	return sum - m*(m-1)/2, notAbove - m
 }
 
 // compare returns 1 or 0 for a < b and a <= b.
@@ -100,4 +105,14 @@ func compare(a, b float64) (less, notAbove int) {
 		notAbove = 1
 	}
 	return less, notAbove
+}
+
+// gallop returns the least i in [0, n) for which ok(i), or n, if ok holds from
+// there on. It is quick where that is near 0.
+func gallop(n int, ok func(i int) bool) int {
+	low, high := 0, 0
+	for step := 1; high < n && !ok(high); step *= 2 {
+		low, high = high+1, high+step
+	}
+	return low + sort.Search(min(high, n)-low, func(i int) bool { return ok(low + i) })
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"sort"
 )
 
 // errTied is the only way in which a comparison fails: the statistic has no
@@ -14,7 +13,7 @@ var errTied = errors.New("all observations are tied")
 // rankTest is the Mann-Whitney statistic of the experiment x, less a shift,
 // against the control y.
 //
-// Kayenta ranks all values anew for each of the 25 to 50 shifts that a
+// Kayenta ranks all values anew for each of the 25 to 60 shifts that a
 // comparison looks at. But subtracting a shift does not change the order
 // within x, not even by rounding, and ranks enter only through the number of
 // pairs in which x is above y and through the sizes of the groups of ties. So
@@ -26,8 +25,13 @@ type rankTest struct {
 	// spread is the standard deviation of the rank sum where no value of x is
 	// tied with one of y.
 	spread float64
-	places places // at the last shift that was counted in full
-	near   window
+	// manyValues says that it is quicker to compare values than groups of
+	// equal values.
+	manyValues bool
+	// simpleTies says that a tie between x and y is of one value each.
+	simpleTies bool
+	places     places // at the last shift that was counted in full
+	near       window
 	// last repeats the last result: with infinities in the data the search
 	// stays at NaN for all its iterations.
 	last struct {
@@ -39,10 +43,15 @@ type rankTest struct {
 // load prepares the comparison of x with y, both of which are sorted already,
 // from the given values.
 func (t *rankTest) load(experiment, control []float64) {
-	t.x.prepare(experiment)
-	t.y.prepare(control)
-	t.spread = t.deviation(t.x.tied + t.y.tied)
-	t.places.below = slices.Grow(t.places.below[:0], t.x.size()+1)[:t.x.size()+1]
+	x, y := &t.x, &t.y
+	x.prepare(experiment)
+	y.prepare(control)
+	t.spread = t.deviation(x.tied + y.tied)
+	t.manyValues = 2*(x.distinct+y.distinct) > x.size()+y.size()
+	// 0.0 and -0.0 are equal, but not tied.
+	_, zero := slices.BinarySearch(y.ascending(), 0)
+	t.simpleTies = x.distinct == x.size() && y.distinct == y.size() && !zero
+	t.places.below = slices.Grow(t.places.below[:0], x.size()+1)[:x.size()+1]
 	t.near.reset()
 	t.last.known = false
 }
@@ -77,15 +86,18 @@ func (t *rankTest) statistic(mu float64) (float64, error) {
 }
 
 // rankSum returns twice the number of pairs in which x - mu is above y, pairs
-// that are equal counting half, and the deviation.
+// that are tied counting half, and the deviation.
 func (t *rankTest) rankSum(mu float64) (twice int, spread float64) {
-	// Few ties: count pairs, hoping that none is equal.
-	if t.x.distinct() && t.y.distinct() && t.keepsDistinct(mu) {
-		if above, ok := t.countAbove(mu); ok {
+	if t.manyValues && t.keepsDistinct(mu) {
+		above, equal := t.countAbove(mu)
+		switch {
+		case equal == 0:
 			return 2 * above, t.spread
+		case t.simpleTies:
+			return 2*above + equal, t.deviation(float64(equal) * tieTerm(2))
 		}
 	}
-	twice, tied := t.countTied(mu)
+	twice, tied := t.countGroups(mu)
 	return twice, t.deviation(tied)
 }
 
@@ -98,64 +110,40 @@ func (t *rankTest) keepsDistinct(mu float64) bool {
 	return t.x.gap > float64(size*0x1p-51)+0x1p-1073
 }
 
-// countTied is rankSum for all cases, with the sum of t^3 - t in place of the
-// deviation.
-func (t *rankTest) countTied(mu float64) (twice int, tied float64) {
-	x, y := &t.x, &t.y
-	xGroups, yGroups := x.groups, y.groups
-	if x.distinct() {
-		xGroups = x.keys
+// countAbove returns the number of pairs in which x - mu > y, and the number
+// of x - mu that equal some y.
+func (t *rankTest) countAbove(mu float64) (above, equal int) {
+	if t.near.covers(t, mu) {
+		return t.near.count(mu)
 	}
-	if y.distinct() {
-		yGroups = y.keys
-	}
-	tied = y.tied
-	first, last := 0, len(xGroups)
-	if x.distinct() && t.keepsDistinct(mu) {
-		// Leave out what is below or above all of y.
-		first = sort.Search(last, func(i int) bool { return key(x.values[i]-mu) >= yGroups[0] })
-		last = sort.Search(last, func(i int) bool { return key(x.values[i]-mu) > yGroups[len(yGroups)-1] })
-		twice = 2 * (len(xGroups) - last) * y.size()
-	}
-	j := 0
-	for g := first; g < last; {
-		start, k := g, key(value(xGroups[g])-mu)
-		for g++; g < last && key(value(xGroups[g])-mu) == k; g++ {
+	above, equal = countPairs(t.x.values, t.y.values, mu, &t.places)
+	t.near.counted(mu, above)
+	return above, equal
+}
+
+// countGroups is rankSum for all cases, with the sum of t^3 - t in place of
+// the deviation.
+func (t *rankTest) countGroups(mu float64) (twice int, tied float64) {
+	x, y := t.x.grouped(), t.y.grouped()
+	tied = t.y.tied
+	below := 0 // y before group j
+	for g, j := 0, 0; g < len(x); {
+		k, count := key(x[g].value-mu), x[g].count
+		for g++; g < len(x) && key(x[g].value-mu) == k; g++ {
+			count += x[g].count
 		}
-		count := g - start
-		if !x.distinct() {
-			count = int(x.below[g] - x.below[start])
-		}
-		for j < len(yGroups) && yGroups[j] < k {
+		for j < len(y) && y[j].key < k {
+			below += y[j].count
 			j++
 		}
-		below, equal := j, 0
-		hit := j < len(yGroups) && yGroups[j] == k
-		if y.distinct() {
-			if hit {
-				equal = 1
-			}
-		} else {
-			below = int(y.below[j])
-			if hit {
-				equal = int(y.below[j+1]) - below
-			}
+		equal := 0
+		if j < len(y) && y[j].key == k {
+			equal = y[j].count
 		}
 		twice += count * (2*below + equal)
 		tied += tieTerm(count+equal) - tieTerm(equal)
 	}
 	return twice, tied
-}
-
-// countAbove returns the number of pairs in which x - mu > y, or false if any
-// pair is equal.
-func (t *rankTest) countAbove(mu float64) (above int, ok bool) {
-	if above, ok, covered := t.near.count(t, mu); covered {
-		return above, ok
-	}
-	above, ok = countPairs(t.x.values, t.y.values, mu, &t.places)
-	t.near.counted(mu, above)
-	return above, ok
 }
 
 // commonLanguage is the share of pairs in which x is above y, pairs that are

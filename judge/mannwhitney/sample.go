@@ -10,19 +10,25 @@ type sample struct {
 	keys []uint64
 	// values are the numbers of keys, followed by one +Inf.
 	values []float64
+
 	// least and most are the extremes; of equal ones (0.0 and -0.0) the
 	// first in the order given.
 	least, most float64
-
-	// groups are the distinct keys, below[g] is the number of values before
-	// group g, and below[len(groups)] that of all values. Empty if no two
-	// keys are equal.
-	groups []uint64
-	below  []int32
-	// tied is the sum of t^3 - t over the groups of t values.
+	// distinct is the number of keys that differ.
+	distinct int
+	// tied is the sum of t^3 - t over the groups of t equal keys.
 	tied float64
 	// gap is the smallest difference between neighbours that differ.
 	gap float64
+	// groups are the distinct values if they were asked for, see grouped.
+	groups []group
+}
+
+// group is a value that occurs count times.
+type group struct {
+	key   uint64
+	value float64
+	count int
 }
 
 func (s *sample) size() int { return len(s.keys) }
@@ -30,13 +36,12 @@ func (s *sample) size() int { return len(s.keys) }
 // ascending returns the values without the +Inf.
 func (s *sample) ascending() []float64 { return s.values[:len(s.keys)] }
 
-// distinct reports whether no two keys are equal.
-func (s *sample) distinct() bool { return len(s.groups) == 0 }
-
-// sort fills keys and values. The other fields need prepare.
-func (s *sample) sort(values []float64, by *sorter) {
+// sort fills keys and values and reports whether values hold NaN, which is
+// taken as +Inf. The other fields need prepare.
+func (s *sample) sort(values []float64, by *sorter) (nan bool) {
 	s.keys = slices.Grow(s.keys[:0], len(values))[:len(values)]
 	for i, v := range values {
+		nan = nan || v != v
 		s.keys[i] = key(v)
 	}
 	by.sort(s.keys)
@@ -45,6 +50,7 @@ func (s *sample) sort(values []float64, by *sorter) {
 		s.values[i] = value(k)
 	}
 	s.values[len(values)] = math.Inf(1)
+	return nan
 }
 
 // keep drops the values that are not within the bounds; a NaN bound keeps
@@ -73,50 +79,63 @@ func (s *sample) equals(other *sample) bool {
 }
 
 // prepare readies the sorted sample for a rankTest. values are those that it
-// was sorted from.
+// was sorted from, of which there is at least one.
 func (s *sample) prepare(values []float64) {
-	// Scala's min and max: a NaN gives way to what follows.
-	least, most := values[0], values[0]
-	for _, v := range values[1:] {
-		if !(least <= v) {
-			least = v
+	s.extremes(values)
+	s.groups = s.groups[:0]
+	s.distinct, s.tied, s.gap = s.size(), 0, math.Inf(1)
+	run := 1 // values like this one so far
+	for i, v := range s.values[1:s.size()] {
+		d := v - s.values[i]
+		if d > s.gap && run == 1 {
+			continue // most go this way
 		}
-		if !(most >= v) {
-			most = v
-		}
-	}
-	s.least, s.most = least, most
-
-	s.gap = math.Inf(1)
-	distinct := true
-	for i := 1; i < len(s.keys); i++ {
-		if s.keys[i] == s.keys[i-1] {
-			distinct = false
+		if s.keys[i] == s.keys[i+1] {
+			s.distinct--
+			run++
 			continue
 		}
-		if d := s.values[i] - s.values[i-1]; d < s.gap {
+		if d < s.gap {
 			s.gap = d
 		}
+		s.tied += tieTerm(run)
+		run = 1
 	}
-	s.groups, s.below, s.tied = s.groups[:0], s.below[:0], 0
-	if !distinct {
-		s.group()
+	s.tied += tieTerm(run)
+}
+
+// extremes fills least and most.
+func (s *sample) extremes(values []float64) {
+	s.least, s.most = s.values[0], s.values[s.size()-1]
+	if s.least != 0 && s.most != 0 && !math.IsInf(s.most, 1) {
+		return
+	}
+	// Scala's min and max: of equals the first one counts, and a NaN gives
+	// way to what follows.
+	s.least, s.most = values[0], values[0]
+	for _, v := range values {
+		if !(s.least <= v) {
+			s.least = v
+		}
+		if !(s.most >= v) {
+			s.most = v
+		}
 	}
 }
 
-// group fills groups, below and tied.
-func (s *sample) group() {
-	start := 0
-	for i := range s.keys {
-		if i+1 < len(s.keys) && s.keys[i+1] == s.keys[i] {
+// grouped returns the distinct values.
+func (s *sample) grouped() []group {
+	if len(s.groups) > 0 {
+		return s.groups
+	}
+	for i, k := range s.keys {
+		if n := len(s.groups); n > 0 && s.groups[n-1].key == k {
+			s.groups[n-1].count++
 			continue
 		}
-		s.groups = append(s.groups, s.keys[i])
-		s.below = append(s.below, int32(start))
-		s.tied += tieTerm(i + 1 - start)
-		start = i + 1
+		s.groups = append(s.groups, group{k, s.values[i], 1})
 	}
-	s.below = append(s.below, int32(start))
+	return s.groups
 }
 
 // tieTerm is t^3 - t, by which a group of t ties lowers the variance of a rank

@@ -2,18 +2,8 @@ package mannwhitney
 
 import "math"
 
-// handleNaNs returns values without NaN. It returns values itself if there are
-// none, and never changes them.
+// handleNaNs returns values without NaN.
 func handleNaNs(values []float64, strategy NaNStrategy) []float64 {
-	count := 0
-	for _, v := range values {
-		if v != v {
-			count++
-		}
-	}
-	if count == 0 {
-		return values
-	}
 	kept := make([]float64, 0, len(values))
 	for _, v := range values {
 		switch {
@@ -70,13 +60,10 @@ func percentile(sorted []float64, p float64) float64 {
 	if p != 100 {
 		position = 1 + float64(float64(n-1)*(p/100))
 	}
-	whole := math.Floor(position)
-	switch {
-	case position < 1:
-		return sorted[0]
-	case position >= float64(n):
+	if position >= float64(n) {
 		return sorted[n-1]
 	}
+	whole := math.Floor(position)
 	below, above := sorted[int(whole)-1], sorted[int(whole)]
 	return below + float64((position-whole)*(above-below))
 }

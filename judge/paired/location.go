@@ -63,39 +63,42 @@ func newSegment(d, pseudo, scratch []float64) segment {
 // knows it. history is nil if there is none.
 func (j Judge) locate(window segment, history *segment) location {
 	rho := window.Rho(maxRho)
-	if history == nil {
-		f := stat.Inflation(rho, window.N)
-		n := float64(window.N)
-		return location{
-			value: window.Mean, n: window.N, rho: rho, effective: n / f, df: max(n/f-1, 1),
-			se: math.Sqrt(window.PointVariance(rho) * f / n), exact: window.exact,
+	variance := window.PointVariance(rho)
+	if history != nil {
+		rho, variance = j.calibrate(window, *history, rho)
+	}
+	n := float64(window.N)
+	l := location{value: window.Mean, n: window.N, rho: rho, exact: window.exact}
+	l.effective = n / stat.Inflation(rho, window.N)
+	l.se = math.Sqrt(variance / l.effective)
+	l.df = l.effective - 1
+	if history != nil {
+		past := float64(history.N) / stat.Inflation(rho, history.N)
+		l.df += past
+		l.exact = l.exact && history.exact
+		if j.Offset == History {
+			l.value -= history.Mean
+			l.seHistory = math.Sqrt(variance / past)
+			l.df--
 		}
 	}
+	l.df = max(l.df, 1)
+	return l
+}
+
+// calibrate returns autocorrelation and variance of the noise from window and
+// history.
+func (j Judge) calibrate(window, history segment, rho float64) (calibrated, variance float64) {
 	most := maxRho
 	if history.N >= longHistory {
 		most = maxRhoLong
 	}
-	n, past := float64(window.N), float64(history.N)
 	pastRho := history.Rho(most)
-	var variance float64
-	switch j.Calibration {
-	case Pooled:
-		rho = (n*rho + past*pastRho) / (n + past)
-		variance = (n*window.PointVariance(rho) + past*history.PointVariance(rho)) / (n + past)
-	default:
+	if j.Calibration == Cautious {
 		rho = max(rho, pastRho)
-		variance = max(window.PointVariance(rho), history.PointVariance(rho))
+		return rho, max(window.PointVariance(rho), history.PointVariance(rho))
 	}
-	f, pastF := stat.Inflation(rho, window.N), stat.Inflation(rho, history.N)
-	l := location{
-		value: window.Mean, n: window.N, rho: rho, effective: n / f,
-		df: max(n/f+past/pastF-1, 1),
-		se: math.Sqrt(variance * f / n), exact: window.exact && history.exact,
-	}
-	if j.Offset == History {
-		l.value -= history.Mean
-		l.seHistory = math.Sqrt(variance * pastF / past)
-		l.df = max(l.df-1, 1)
-	}
-	return l
+	n, past := float64(window.N), float64(history.N)
+	rho = (n*rho + past*pastRho) / (n + past)
+	return rho, (n*window.PointVariance(rho) + past*history.PointVariance(rho)) / (n + past)
 }

@@ -21,7 +21,11 @@ const (
 	minHistory = 20
 )
 
-// Calibration says how the noise of the history enters.
+// Calibration says how the noise of the history enters. On recorded metrics
+// Pooled finds 61 % of must-catch changes against 52 %, ramps above all, at 1.2
+// against 0.7 % false alarms (alpha 0.05, margin 5 %). But where the window is
+// noisier than the history, rho 0.6 after 0, it raises 24 % where Cautious raises
+// 3 % (statistics.md 3.2, alpha 0.01).
 type Calibration int
 
 const (
@@ -52,7 +56,11 @@ type Judge struct {
 	Calibration Calibration
 	Offset      Offset
 	// LateOnset also judges the last half and the last quarter of the window,
-	// each with a third of the error, for changes that begin late.
+	// each with a third of the error, for changes that begin late. At 60
+	// intervals and alpha 0.05 a change of 20 % in the last quarter is then found
+	// in 38 instead of 16 % of samples of independent noise, and one of 10 % in
+	// the whole window in 51 instead of 65 %. On recorded metrics it
+	// adds as many false alarms as finds, so it is off by default.
 	LateOnset bool
 }
 
@@ -73,7 +81,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 		verdict.NoData(&f, "no interval has data on both sides")
 		return f
 	}
-	history := j.history(&f, s)
+	history := usableHistory(&f, s)
 	longest := max(2*n, history.len())
 	buffer := make([]float64, 3*longest)
 	d, pseudo, scratch := buffer[:longest], buffer[longest:2*longest], buffer[2*longest:]
@@ -121,15 +129,15 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	return f
 }
 
-// history returns the usable pairs of the history, none if there are too few.
-func (j Judge) history(f *judge.Finding, s judge.Sample) pairs {
-	var h pairs
-	if verdict.UsableHistory(f, s) {
-		h = align(*s.History)
-		if h.len() < minHistory {
-			verdict.Warn(f, "history left out: it has %d usable intervals, fewer than %d", h.len(), minHistory)
-			h = pairs{}
-		}
+// usableHistory returns the pairs of the history, none if there are too few.
+func usableHistory(f *judge.Finding, s judge.Sample) pairs {
+	if !verdict.UsableHistory(f, s) {
+		return pairs{}
+	}
+	h := align(*s.History)
+	if h.len() < minHistory {
+		verdict.Warn(f, "history left out: it has %d usable intervals, fewer than %d", h.len(), minHistory)
+		return pairs{}
 	}
 	return h
 }

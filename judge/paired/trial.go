@@ -28,7 +28,7 @@ func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) 
 	l := t.judge.locate(newSegment(d, pseudo, scratch), t.history)
 	f.Effect.Estimate = t.scale.effect(l.value)
 	f.Effect.Low, f.Effect.High = t.scale.effect(math.Inf(-1)), math.Inf(1)
-	f.EffectiveN = l.effective
+	f.EffectiveN, f.Needed = l.effective, 0
 	switch {
 	case l.n < minPairs:
 		t.tooFew(f, minPairs, fmt.Sprintf("only %s with data on both sides, at least %d are needed",
@@ -108,23 +108,10 @@ func (t trial) explain(f *judge.Finding, note string) {
 		if note != "" {
 			note += "; "
 		}
-		note += "beyond the difference in the history, " + t.offset(unit)
+		note += "beyond the difference in the history, " + f.Effect.Format(t.scale.effect(t.history.Mean), unit)
 	}
 	verdict.Explain(f, t.sample, verdict.Account{
 		Levels: judge.FormatValue(f.Canary.Level, unit) + " against " + judge.FormatValue(f.Baseline.Level, unit),
 		Note:   note,
 	})
-}
-
-// offset writes the difference that the history shows.
-func (t trial) offset(unit string) string {
-	v := t.scale.effect(t.history.Mean)
-	text := judge.FormatValue(v, unit)
-	if t.scale.log {
-		text = judge.FormatPercent(v - 1)
-	}
-	if t.history.Mean > 0 {
-		return "+" + text
-	}
-	return text
 }

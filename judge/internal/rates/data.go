@@ -51,8 +51,10 @@ func (a Arm) describe(to *judge.Summary, scratch []float64) {
 // had some.
 type Data struct {
 	Baseline, Canary Arm
-	// weight is the canary's exposure / the baseline's of each interval.
-	weight []float64
+	// weight is the canary's exposure / the baseline's of each interval;
+	// least and most are its extremes.
+	weight      []float64
+	least, most float64
 }
 
 // Collect returns the intervals of p that have data and exposure on both
@@ -66,6 +68,7 @@ func (k Kind) Collect(p judge.Pair) (Data, error) {
 		Baseline: Arm{events: part(0), exposure: part(1)},
 		Canary:   Arm{events: part(2), exposure: part(3)},
 		weight:   part(4),
+		least:    math.Inf(1),
 	}
 	for i := range n {
 		if !verdict.Present(p.Baseline, i) || !verdict.Present(p.Canary, i) {
@@ -84,7 +87,9 @@ func (k Kind) Collect(p judge.Pair) (Data, error) {
 		}
 		d.Baseline.add(b, bExposure)
 		d.Canary.add(c, cExposure)
-		d.weight = append(d.weight, cExposure/bExposure)
+		w := cExposure / bExposure
+		d.weight = append(d.weight, w)
+		d.least, d.most = min(d.least, w), max(d.most, w)
 	}
 	if k.Share {
 		switch b, c := d.Baseline, d.Canary; {

@@ -6,22 +6,16 @@ import (
 	"github.com/judged-dev/judged/judge/internal/stat"
 )
 
-// Difference returns the interval of canary rate - baseline rate at level
-// 1-alpha: the exact Poisson intervals of both arms, tempered by phi, combined
-// by MOVER, the method of variance estimates recovery (Newcombe 1998; Zou,
-// Donner 2008). Without events on either side its ends are the exact upper
-// bounds of the two rates. A share of a total is taken for Poisson as well,
-// which widens the interval by up to 1/sqrt(1-share).
-func (d Data) Difference(phi, alpha float64) (low, high float64) {
-	bLow, bHigh := d.Baseline.interval(phi, alpha)
-	cLow, cHigh := d.Canary.interval(phi, alpha)
-	b, c := d.Baseline.Rate(), d.Canary.Rate()
-	return c - b - math.Hypot(c-cLow, bHigh-b), c - b + math.Hypot(cHigh-c, b-bLow)
-}
-
-func (a Arm) interval(phi, alpha float64) (low, high float64) {
-	low, high = stat.PoissonInterval(a.Events/phi, alpha)
-	return low * phi / a.Exposure, high * phi / a.Exposure
+// AtMost returns the upper end of the interval at level 1-alpha of the
+// difference of two rates, to - from: the exact Poisson bounds of both arms,
+// tempered by phi, combined by MOVER, the method of variance estimates recovery
+// (Newcombe 1998; Zou, Donner 2008). Without events on either side it is the
+// exact upper bound of the rate of to. A share of a total is taken for Poisson
+// as well, which widens the interval by up to 1/sqrt(1-share).
+func AtMost(to, from Arm, phi, alpha float64) float64 {
+	high := stat.PoissonHigh(to.Events/phi, alpha/2) * phi / to.Exposure
+	low := stat.PoissonLow(from.Events/phi, alpha/2) * phi / from.Exposure
+	return to.Rate() - from.Rate() + math.Hypot(high-to.Rate(), from.Rate()-low)
 }
 
 // ratioOf returns the rate ratio that a rise by delta > 0 from arm to arm

@@ -41,7 +41,8 @@ func (k Kind) Compare(s judge.Sample) judge.Finding {
 		verdict.NoData(&f, "no interval has data and traffic on both sides")
 		return f
 	}
-	c := comparison{Data: d, kind: k, sample: s, alpha: verdict.Alpha(s)}
+	alpha := verdict.Alpha(s)
+	c := comparison{Data: d, kind: k, sample: s, alpha: alpha, quantile: stat.StudentQuantile(alpha/2, math.Inf(1))}
 	c.describe(&f)
 	c.disperse(&f)
 	switch {
@@ -64,18 +65,36 @@ type comparison struct {
 	// burst is the measured dispersion, phi the one by which counts are
 	// divided: at least 1, and widened for being an estimate.
 	burst, phi float64
+	// quantile is the normal one of the interval's level.
+	quantile float64
 }
 
 func (c *comparison) describe(f *judge.Finding) {
 	scratch := make([]float64, c.Len())
 	c.Baseline.describe(&f.Baseline, scratch)
 	c.Canary.describe(&f.Canary, scratch)
-	if dropped := len(c.sample.Baseline.Values) - max(f.Baseline.Missing, f.Canary.Missing) - c.Len(); dropped > 0 && c.sample.Baseline.Totals != nil {
-		verdict.Warn(f, "%s left out: without traffic on one side there is nothing to compare", verdict.Count(dropped, "interval", "intervals"))
+	if n := len(c.sample.Baseline.Values); c.Len() < n/2 {
+		verdict.Warn(f, "only %d of %d intervals have data and traffic on both sides", c.Len(), n)
+	}
+	if c.fractions() {
+		verdict.Warn(f, "some counts lie between 0 and 1: are they rates per second? the judge needs the events of each interval, increase() and not rate()")
 	}
 	if share := c.Events() / (c.Baseline.Exposure + c.Canary.Exposure); c.kind.Share && share > 0.5 {
 		verdict.Warn(f, "the events are %s of the total: judge the rest instead, margins relative to so large a share mean little", judge.FormatPercent(share))
 	}
+}
+
+// fractions reports whether an interval counts less than one event but not
+// none, which no extrapolation yields.
+func (c *comparison) fractions() bool {
+	for _, arm := range []Arm{c.Baseline, c.Canary} {
+		for _, events := range arm.events {
+			if events > 0 && events < 0.9 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // disperse sets burst and phi: the larger dispersion of window and history,
@@ -91,12 +110,9 @@ func (c *comparison) disperse(f *judge.Finding) {
 	}
 	c.burst = phi
 	f.EffectiveN = float64(c.Len()) / max(phi, 1)
-	widen := stat.StudentQuantile(c.alpha/2, df) / c.quantile()
+	widen := stat.StudentQuantile(c.alpha/2, df) / c.quantile
 	c.phi = max(phi*widen*widen, 1, c.Events()/mostEvidence)
 }
-
-// quantile is the normal quantile of the interval's level.
-func (c *comparison) quantile() float64 { return math.Sqrt2 * math.Erfcinv(c.alpha) }
 
 func (c *comparison) history(f *judge.Finding) (Data, bool) {
 	if !verdict.UsableHistory(f, c.sample) {
@@ -118,66 +134,91 @@ func (c *comparison) history(f *judge.Finding) (Data, bool) {
 func (c *comparison) decide(f *judge.Finding) {
 	f.Effect.Estimate = c.Ratio()
 	f.Effect.Low, f.Effect.High = c.Interval(c.phi, c.alpha)
-	low, high := c.Difference(c.phi, c.alpha)
-	limits, tolerated := c.limits(low, high)
+	limits := c.limits()
 	above, _ := c.Tails(limits.MarginHigh, c.phi)
 	_, below := c.Tails(limits.MarginLow, c.phi)
 	f.PValue = verdict.TwoSided(above, below, f.Signal.Direction)
+
+	account := verdict.Account{Levels: c.levels(), Note: c.bursts()}
+	var more, less float64
+	if verdict.Tolerance(f.Signal).Absolute > 0 {
+		more, less = c.differences()
+		limits, account.Tolerated = c.tolerate(*f, limits, more, less)
+	}
 	limits.Settle(f, c.alpha)
 	if f.Verdict == judge.Inconclusive {
-		f.Needed = c.needed(limits, low, high)
+		f.Needed = c.needed(limits, more, less)
 	}
-	verdict.Explain(f, c.sample, verdict.Account{Levels: c.levels(), Tolerated: tolerated, Note: c.bursts()})
+	verdict.Explain(f, c.sample, account)
 }
 
-// limits returns the limits of the rate ratio. A change matters only beyond
-// both parts of a margin, so the wider part counts. The absolute part of the
-// tolerance is met where the interval of the difference, low to high, lies
-// inside it; that opens the limit, and tolerated says so.
-func (c *comparison) limits(low, high float64) (l verdict.Limits, tolerated string) {
+// differences returns by how much the canary's rate is more and less than the
+// baseline's at most. What is not bad is not asked for, and +Inf.
+func (c *comparison) differences() (more, less float64) {
+	more, less = math.Inf(1), math.Inf(1)
+	if c.sample.Signal.Direction != judge.Decrease {
+		more = AtMost(c.Canary, c.Baseline, c.phi, c.alpha)
+	}
+	if c.sample.Signal.Direction != judge.Increase {
+		less = AtMost(c.Baseline, c.Canary, c.phi, c.alpha)
+	}
+	return more, less
+}
+
+// limits returns the limits of the rate ratio, but for the absolute part of the
+// tolerance. A change matters only beyond both parts of the margin, so the
+// wider one counts.
+func (c *comparison) limits() verdict.Limits {
 	margin, tolerance := c.sample.Signal.Margin, verdict.Tolerance(c.sample.Signal)
 	up, down := 1+margin.Relative, 1+margin.Relative
 	if delta := margin.Absolute; delta > 0 {
 		up = max(up, ratioOf(delta, c.Baseline, c.Canary))
 		down = max(down, ratioOf(delta, c.Canary, c.Baseline))
 	}
-	l = verdict.Limits{
+	return verdict.Limits{
 		MarginLow: 1 / down, MarginHigh: up,
 		ToleranceLow: 1 / (1 + tolerance.Relative), ToleranceHigh: 1 + tolerance.Relative,
 	}
-	if delta := tolerance.Absolute; delta > 0 {
-		if low >= -delta {
-			l.ToleranceLow = 0
-		}
-		if high <= delta {
-			l.ToleranceHigh = math.Inf(1)
-		}
-		if l.ToleranceLow == 0 || math.IsInf(l.ToleranceHigh, 1) {
-			tolerated = fmt.Sprintf("at most %s more, within the tolerance of %s", c.difference(max(high, 0)), c.difference(delta))
-			if c.sample.Signal.Direction == judge.Decrease {
-				tolerated = fmt.Sprintf("at most %s less, within the tolerance of %s", c.difference(max(-low, 0)), c.difference(delta))
-			}
-		}
-	}
-	return l, tolerated
 }
 
-// needed returns the intervals in all after which the ratio or the difference
-// would decide, whichever is sooner. Half an event is added to each side, so
+// tolerate opens the limits of the tolerance on the sides where the difference
+// lies inside its absolute part. It says so if that is what lets f pass.
+func (c *comparison) tolerate(f judge.Finding, l verdict.Limits, more, less float64) (opened verdict.Limits, words string) {
+	delta := verdict.Tolerance(f.Signal).Absolute
+	if more <= delta {
+		if f.Effect.High > l.ToleranceHigh {
+			words = fmt.Sprintf("at most %s more, within the tolerance of %s", c.difference(max(more, 0)), c.difference(delta))
+		}
+		l.ToleranceHigh = math.Inf(1)
+	}
+	if less <= delta {
+		if f.Effect.Low < l.ToleranceLow {
+			words = fmt.Sprintf("at most %s less, within the tolerance of %s", c.difference(max(less, 0)), c.difference(delta))
+		}
+		l.ToleranceLow = 0
+	}
+	return l, words
+}
+
+// needed returns the intervals in all after which the ratio or, with an
+// absolute tolerance, the difference would decide, whichever is sooner. Half an event is added to each side, so
 // that none has a logarithm.
-func (c *comparison) needed(l verdict.Limits, low, high float64) int {
+func (c *comparison) needed(l verdict.Limits, more, less float64) int {
 	b, k := c.Baseline.Events+0.5, c.Canary.Events+0.5
 	se := math.Sqrt(c.phi * (1/b + 1/k))
 	ratio := verdict.Outlook{
-		Intervals: c.Len(), Quantile: c.quantile(), Below: se, Above: se,
+		Intervals: c.Len(), Quantile: c.quantile, Below: se, Above: se,
 		Estimate: math.Log(k/b) - math.Log(c.Canary.Exposure/c.Baseline.Exposure),
 	}.Needed(l.Map(math.Log), c.sample.Signal.Direction)
 
 	delta := verdict.Tolerance(c.sample.Signal).Absolute
+	if delta == 0 {
+		return c.onGrid(ratio)
+	}
 	difference := c.Canary.Rate() - c.Baseline.Rate()
 	pass := verdict.Outlook{
-		Intervals: c.Len(), Quantile: c.quantile(), Estimate: difference,
-		Below: (difference - low) / c.quantile(), Above: (high - difference) / c.quantile(),
+		Intervals: c.Len(), Quantile: c.quantile, Estimate: difference,
+		Below: (less + difference) / c.quantile, Above: (more - difference) / c.quantile,
 	}.Needed(verdict.Limits{
 		MarginLow: math.Inf(-1), MarginHigh: math.Inf(1), ToleranceLow: -delta, ToleranceHigh: delta,
 	}, c.sample.Signal.Direction)
@@ -206,16 +247,17 @@ func (c *comparison) early(f *judge.Finding) {
 // large their rates can be at most. So the effect is the difference, and only
 // the absolute tolerance counts.
 func (c *comparison) silent(f *judge.Finding) {
-	f.Effect.Measure, f.Effect.Estimate = judge.Difference, 0
-	f.Effect.Low, f.Effect.High = c.Difference(c.phi, c.alpha)
+	more := AtMost(c.Canary, c.Baseline, c.phi, c.alpha)
+	less := AtMost(c.Baseline, c.Canary, c.phi, c.alpha)
+	f.Effect.Measure, f.Effect.Estimate, f.Effect.Low, f.Effect.High = judge.Difference, 0, -less, more
 	f.PValue = 1
 	l := verdict.DifferenceLimits(f.Signal, 0)
 	l.Settle(f, c.alpha)
 	delta := l.ToleranceHigh
 	// The bound of a rate is inversely proportional to the exposure.
-	worst, exposure := f.Effect.High, c.Canary.Exposure
-	if f.Signal.Direction == judge.Decrease || f.Signal.Direction == judge.Either && -f.Effect.Low > worst {
-		worst, exposure = -f.Effect.Low, c.Baseline.Exposure
+	worst, exposure := more, c.Canary.Exposure
+	if f.Signal.Direction == judge.Decrease || f.Signal.Direction == judge.Either && less > more {
+		worst, exposure = less, c.Baseline.Exposure
 	}
 	switch {
 	case f.Verdict == judge.Pass:
@@ -249,7 +291,7 @@ func (c *comparison) levels() string {
 // difference writes a difference of rates in the unit of absolute margins.
 func (c *comparison) difference(v float64) string {
 	if c.kind.Share {
-		return judge.FormatNumber(100*v) + " percentage points"
+		return judge.FormatDifference(v, c.sample.Signal.DisplayUnit())
 	}
 	return c.rate(v)
 }

@@ -8,29 +8,31 @@ import (
 
 // share returns the probability that an event of the window is one of the
 // canary's if its rate is e^logRatio times the baseline's: the mean over all
-// events of w r/(1+w r).
-//
-// Given the events N_t of both arms in interval t, the canary's are binomial
-// with that probability whatever the common intensity was: bursts that hit
-// both arms cancel (Przyborowski, Wilenski 1940; statistics.md 2.3).
+// events of w r/(1+w r), w being the weight of the event's interval.
 //
 // slope is the derivative of logit(share) by logRatio, in (0, 1].
 func (d Data) share(logRatio float64) (p, slope float64) {
 	r := math.Exp(logRatio)
+	if d.least == d.most {
+		return odds(d.least * r), 1
+	}
 	var sum, variance float64
 	for t, w := range d.weight {
 		n := d.Baseline.events[t] + d.Canary.events[t]
 		if n == 0 {
 			continue
 		}
-		q := w * r / (1 + w*r)
+		q := odds(w * r)
 		sum += n * q
 		variance += n * q * (1 - q)
 	}
 	n := d.Events()
-	p = sum / n
+	p = min(sum/n, 1) // but for rounding
 	return p, variance / n / (p * (1 - p))
 }
+
+// odds returns the probability x/(1+x), also for an x that overflowed.
+func odds(x float64) float64 { return 1 / (1 + 1/x) }
 
 // ratioAt returns the rate ratio at which the canary's share of the events is
 // p: the inverse of share.
@@ -42,14 +44,13 @@ func (d Data) ratioAt(p float64) float64 {
 		return math.Inf(1)
 	}
 	target := math.Log(p / (1 - p))
-	// The ratio lies where one of the weights alone would put it.
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, w := range d.weight {
-		low, high = min(low, target-math.Log(w)), max(high, target-math.Log(w))
+	// The ratio lies where one of the weights alone would put it; equal ones
+	// all put it there.
+	low, high := target-math.Log(d.most), target-math.Log(d.least)
+	if low == high {
+		return math.Exp(low)
 	}
-	// With equal weights logit(share) is a straight line and the first step
-	// of Newton's is exact. Unequal ones bend it; a step that leaves the
-	// bracket is replaced by halving.
+	// Newton steps; one that leaves the bracket is replaced by halving.
 	x := min(max(target-math.Log(d.Canary.Exposure/d.Baseline.Exposure), low), high)
 	for range 100 {
 		q, slope := d.share(x)
@@ -123,26 +124,31 @@ func (d Data) Dispersion() (phi, df float64) {
 		return 1, math.Inf(1)
 	}
 	ratio := d.ratioAt((d.Canary.Events + 0.5) / (n + 1))
-	residuals := make([]float64, d.Len())
-	var squares, variance, variance2 float64
+	buffer := make([]float64, 2*d.Len())
+	residuals, variances := buffer[:d.Len()], buffer[d.Len():]
+	var squares, variance float64
 	for t, w := range d.weight {
 		events := d.Baseline.events[t] + d.Canary.events[t]
-		p := w * ratio / (1 + w*ratio)
+		p := odds(w * ratio)
 		v := events * p * (1 - p)
 		residuals[t] = d.Canary.events[t] - events*p
 		squares += residuals[t] * residuals[t]
+		variances[t] = v
 		variance += v
-		variance2 += v * v
 	}
-	// The fitted ratio takes up the share of one average interval.
-	free := variance - variance2/variance
-	if !(free > 1e-9*variance) {
+	// Few busy intervals among idle ones tell as little as few intervals:
+	// Kish's effective number of them.
+	sum := 0.0
+	for _, v := range variances {
+		sum += v / variance * (v / variance)
+	}
+	intervals := 1 / sum
+	if !(intervals > 1+1e-9) {
 		return n, math.Inf(1)
 	}
+	// The fitted ratio takes up the share of one interval.
+	free := variance * (1 - 1/intervals)
 	rho := stat.NewSeries(residuals).Rho(0.95)
 	f := stat.Inflation(rho, d.Len())
-	// Kish's effective number: few busy intervals tell as little as few
-	// intervals.
-	intervals := variance * variance / variance2
 	return squares / free * f, max(intervals/f-1, 1)
 }

@@ -1,10 +1,14 @@
 package stat
 
-import "gonum.org/v1/gonum/mathext"
+import (
+	"math"
 
-// leastCount is where a count is as good as none: whatever the level, the
-// lower bound of a rate, about alpha^(1/count), is then below any float64.
-const leastCount = 1e-6
+	"gonum.org/v1/gonum/mathext"
+)
+
+// leastCount is where a count is as good as none: the lower bound of a rate,
+// about (alpha/2)^(1/count), is then below any float64.
+const leastCount = 1e-3
 
 // BinomialTail returns P(X >= successes) for X binomial with
 // successes+failures trials of probability p.
@@ -14,7 +18,10 @@ const leastCount = 1e-6
 // and rises and falls monotonically between them. So counts divided by a
 // dispersion factor, or extrapolated ones, have a tail as well.
 func BinomialTail(successes, failures, p float64) float64 {
-	if successes <= 0 {
+	switch {
+	case !(successes >= 0 && failures >= 0 && p >= 0 && p <= 1):
+		return math.NaN()
+	case successes == 0:
 		return 1
 	}
 	return mathext.RegIncBeta(successes, failures+1, p)
@@ -25,6 +32,9 @@ func BinomialTail(successes, failures, p float64) float64 {
 // neither BinomialTail rejects at alpha/2. Counts need not be whole. Without
 // trials it is [0, 1].
 func ClopperPearson(successes, failures, alpha float64) (low, high float64) {
+	if !(successes >= 0 && failures >= 0 && alpha > 0 && alpha < 1) {
+		return math.NaN(), math.NaN()
+	}
 	low, high = 0, 1
 	if successes > leastCount {
 		low = mathext.InvRegIncBeta(successes, failures+1, alpha/2)

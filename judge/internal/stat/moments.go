@@ -25,7 +25,8 @@ func Describe(x []float64) Moments {
 	for _, v := range x {
 		mean += v * up * down
 	}
-	mean /= float64(len(x))
+	// The mean of equal numbers may differ from them in the last bit.
+	mean = min(max(mean/float64(len(x)), lo*up*down), hi*up*down)
 	for _, v := range x {
 		d := v*up*down - mean
 		squares += d * d
@@ -34,8 +35,6 @@ func Describe(x []float64) Moments {
 	if len(x) > 1 {
 		m.Std = math.Ldexp(math.Sqrt(squares/float64(len(x)-1)), e)
 	}
-	// The mean of equal numbers may differ from them in the last bit.
-	m.Mean = min(max(m.Mean, lo), hi)
 	return m
 }
 

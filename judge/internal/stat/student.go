@@ -14,6 +14,9 @@ const likeNormal = 1e10
 // freedom, which need not be whole and may be +Inf. It keeps its relative
 // precision in the far tail.
 func StudentTail(t, nu float64) float64 {
+	if !(nu > 0) || math.IsNaN(t) {
+		return math.NaN()
+	}
 	if nu > likeNormal {
 		return math.Erfc(t/math.Sqrt2) / 2
 	}
@@ -31,7 +34,8 @@ func StudentTail(t, nu float64) float64 {
 	return tail
 }
 
-// StudentQuantile returns the t > 0 with P(T >= t) = tail, for 0 < tail < 1/2.
+// StudentQuantile returns the t > 0 with P(T >= t) = tail, for 0 < tail < 1/2,
+// and NaN for others.
 //
 // gonum's quantile inverts the incomplete beta function by bisection, which
 // takes 15 us at 60 degrees of freedom; a judgment of 60 points takes less. Here
@@ -39,25 +43,34 @@ func StudentTail(t, nu float64) float64 {
 // Newton steps on log P against log t, which is concave: from any start they
 // converge from one side.
 func StudentQuantile(tail, nu float64) float64 {
-	z := math.Sqrt2 * math.Erfcinv(2*tail)
-	if nu > likeNormal {
-		return z
+	if !(nu > 0 && tail > 0 && tail < 0.5) {
+		return math.NaN()
 	}
+	// Erfcinv loses its digits in the far tail and ends in +Inf, where the
+	// bound of the normal tail, exp(-z^2/2), will do. The steps below restore them.
+	z := min(math.Sqrt2*math.Erfcinv(2*tail), math.Sqrt(-2*math.Log(tail)))
 	z3, z5 := z*z*z, z*z*z*z*z
 	t := z + (z3+z)/(4*nu) + (5*z5+16*z3+3*z)/(96*nu*nu)
-	upper, _ := math.Lgamma((nu + 1) / 2)
-	lower, _ := math.Lgamma(nu / 2)
-	logNorm := upper - lower - 0.5*math.Log(math.Pi*nu)
+	density := studentDensity(nu)
 	target := math.Log(tail)
 	for range 20 {
 		p := StudentTail(t, nu)
-		density := math.Exp(logNorm - (nu+1)/2*math.Log1p(t*t/nu))
 		// d log P / d log t = -t density / P
-		step := (math.Log(p) - target) * p / (t * density)
+		step := (math.Log(p) - target) * p / (t * density(t))
 		t *= math.Exp(step)
 		if math.Abs(step) < 1e-13 {
 			break
 		}
 	}
 	return t
+}
+
+func studentDensity(nu float64) func(t float64) float64 {
+	if nu > likeNormal {
+		return func(t float64) float64 { return math.Exp(-t*t/2) / math.Sqrt(2*math.Pi) }
+	}
+	upper, _ := math.Lgamma((nu + 1) / 2)
+	lower, _ := math.Lgamma(nu / 2)
+	logNorm := upper - lower - 0.5*math.Log(math.Pi*nu)
+	return func(t float64) float64 { return math.Exp(logNorm - (nu+1)/2*math.Log1p(t*t/nu)) }
 }

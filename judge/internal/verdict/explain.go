@@ -2,6 +2,7 @@ package verdict
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,8 @@ func Explain(f *judge.Finding, s judge.Sample, a Account) {
 	case f.Verdict == judge.Inconclusive:
 		b.WriteString("cannot tell: ")
 	}
-	fmt.Fprintf(&b, "the canary is at %s, %s", a.Levels, f.Effect)
+	e, unit := f.Effect, f.Signal.DisplayUnit()
+	fmt.Fprintf(&b, "the canary is at %s, %s (%s to %s)", a.Levels, e.Format(e.Estimate, unit), e.Format(e.Low, unit), e.Format(e.High, unit))
 	switch {
 	case f.Verdict == judge.Inconclusive && f.Needed > 0:
 		fmt.Fprintf(&b, "; about %s would decide", MoreIntervals(f.Needed, s))
@@ -40,13 +42,13 @@ func Explain(f *judge.Finding, s judge.Sample, a Account) {
 	case f.Verdict == judge.Fail && f.Signal.Margin == judge.Margin{}:
 		b.WriteString(": worse by more than chance explains")
 	case f.Verdict == judge.Fail:
-		fmt.Fprintf(&b, ": worse by more than the margin of %s", f.Signal.Margin)
+		fmt.Fprintf(&b, ": worse by more than the margin of %s", f.Signal.Margin.Format(unit))
 	case f.Classification == judge.High || f.Classification == judge.Low:
 		b.WriteString(": better than the baseline")
 	case a.Tolerated != "":
 		b.WriteString(": " + a.Tolerated)
 	default:
-		fmt.Fprintf(&b, ": within the tolerance of %s", Tolerance(f.Signal))
+		fmt.Fprintf(&b, ": within the tolerance of %s", Tolerance(f.Signal).Format(unit))
 	}
 	if a.Note != "" {
 		b.WriteString(" (" + a.Note + ")")
@@ -59,25 +61,11 @@ func Explain(f *judge.Finding, s judge.Sample, a Account) {
 func MoreIntervals(needed int, s judge.Sample) string {
 	more := max(needed-len(s.Baseline.Values), 1)
 	text := Count(more, "more interval", "more intervals")
-	if s.Step <= 0 {
+	// A need can outlast a time.Duration.
+	if s.Step <= 0 || more > int(math.MaxInt64/s.Step) {
 		return text
 	}
-	return text + " (" + span(more, s.Step) + ")"
-}
-
-// span writes n steps in the largest unit that keeps two digits. It counts in
-// floating point, because a need can outlast a time.Duration.
-func span(n int, step time.Duration) string {
-	switch seconds := float64(n) * step.Seconds(); {
-	case seconds < 120:
-		return fmt.Sprintf("%.0f s", seconds)
-	case seconds < 2*3600:
-		return fmt.Sprintf("%.0f min", seconds/60)
-	case seconds < 48*3600:
-		return fmt.Sprintf("%.0f h", seconds/3600)
-	default:
-		return fmt.Sprintf("%.0f days", seconds/86400)
-	}
+	return text + " (" + judge.FormatWait(time.Duration(more)*s.Step) + ")"
 }
 
 // Count writes a number of things: "1 interval", "12 intervals".

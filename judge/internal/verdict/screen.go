@@ -25,6 +25,12 @@ func Screen(f *judge.Finding, s judge.Sample) bool {
 	case !(alpha > 0 && alpha < 1):
 		Refuse(f, "cannot judge: the error probability must lie between 0 and 1, got %v", alpha)
 		return false
+	case n == 0 && len(s.Canary.Values) > 0:
+		NoData(f, "the baseline has no data, so there is nothing to compare with")
+		return false
+	case n > 0 && len(s.Canary.Values) == 0:
+		NoData(f, "the canary has no data, while the baseline has: is it running and does it get traffic?")
+		return false
 	case len(s.Canary.Values) != n:
 		Refuse(f, "cannot compare: the baseline has %d intervals, the canary %d; both must be on one grid", n, len(s.Canary.Values))
 		return false
@@ -74,7 +80,9 @@ func Present(side judge.Side, i int) bool {
 	return finite(side.Values[i]) && (side.Totals == nil || finite(side.Totals[i]))
 }
 
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+// finite uses that only NaN and infinities differ from themselves by a NaN: it
+// is asked of every number, several times.
+func finite(v float64) bool { return v-v == 0 }
 
 // sameGrid reports whether every slice of the pair has the same length, and
 // totals are given for both sides or for none.
