@@ -146,14 +146,14 @@ func (c Config) withDefaults() (Config, error) {
 				problem("metric %q: %v", m.Name, err)
 			}
 		}
-		m.Signal = DefaultMargins(m.Signal, m.HasMargin, m.HasTolerance)
+		m.Signal = DefaultMargins(m.Signal, Given{Margin: m.HasMargin, Tolerance: m.HasTolerance, History: s.History > 0})
 		for _, v := range []float64{m.Margin.Relative, m.Margin.Absolute, m.Tolerance.Relative, m.Tolerance.Absolute, m.Weight} {
 			if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 				problem("metric %q has a margin, tolerance or weight that is negative or not finite", m.Name)
 				break
 			}
 		}
-		if m.Tolerance.Relative < m.Margin.Relative || m.Tolerance.Absolute < m.Margin.Absolute {
+		if m.Tolerance.Relative < m.Margin.Relative {
 			problem("metric %q has a tolerance (%v) smaller than its margin (%v): a change could then pass and fail", m.Name, m.Tolerance, m.Margin)
 		}
 	}
@@ -163,33 +163,49 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// Given says what DefaultMargins need not choose, and what it may rely on.
+type Given struct {
+	Margin, Tolerance bool
+	// History: the arms' normal difference is known, so that hosts which are
+	// not quite alike need no room of their own.
+	History bool
+}
+
 // DefaultMargins fills in the margin and tolerance of s where they were not
 // given.
 //
-// A margin says what is too small to matter: 5 % of a level, and nothing at
-// all for events, whose random error is priced in by the judge. A tolerance
-// says what a PASS must exclude: 25 % (10 % for a critical gauge), and for
-// shares 0.1 points, so that a service without errors can pass. The two
-// values follow the measurements in docs/statistics.md: arm-level series
-// need a margin of 5 % against host effects.
-func DefaultMargins(s judge.Signal, hasMargin, hasTolerance bool) judge.Signal {
-	if !hasMargin {
+// A margin says what is too small to matter: for a level 5 % with a history
+// and 10 % without one (on recorded production metrics, healthy hosts differ
+// by that much for reasons of their own, see docs/evaluation.md), and nothing
+// at all for events, whose random error is priced in by the judge.
+//
+// A tolerance says what a PASS must exclude: 25 %, for a critical level 10 %.
+// For shares also less than 0.1 points, for counts less than one event in ten
+// intervals, so that a service without errors can pass.
+func DefaultMargins(s judge.Signal, given Given) judge.Signal {
+	if !given.Margin {
 		s.Margin = judge.Margin{}
 		if s.Kind == judge.Gauge {
-			s.Margin.Relative = 0.05
+			s.Margin.Relative = 0.10
+			if given.History {
+				s.Margin.Relative = 0.05
+			}
 		}
 	}
-	if !hasTolerance {
+	if !given.Tolerance {
 		s.Tolerance = judge.Margin{Relative: 0.25}
-		if s.Kind == judge.Gauge && s.Critical {
+		switch {
+		case s.Kind == judge.Gauge && s.Critical:
 			s.Tolerance.Relative = 0.10
-		}
-		if s.Kind == judge.Ratio {
+		case s.Kind == judge.Ratio:
 			s.Tolerance.Absolute = 0.001
+		case s.Kind == judge.Count:
+			s.Tolerance.Absolute = 0.1
 		}
 		s.Tolerance.Relative = max(s.Tolerance.Relative, s.Margin.Relative)
-		s.Tolerance.Absolute = max(s.Tolerance.Absolute, s.Margin.Absolute)
 	}
+	// A change too small to matter is always tolerated.
+	s.Tolerance.Absolute = max(s.Tolerance.Absolute, s.Margin.Absolute)
 	return s
 }
 

@@ -67,7 +67,17 @@ func fetch(ctx context.Context, p *Plan, sources *Sources) map[ask]answer {
 	return answers
 }
 
-func query(ctx context.Context, p *Plan, sources *Sources, a ask) (metrics.Result, error) {
+func query(ctx context.Context, p *Plan, sources *Sources, a ask) (result metrics.Result, err error) {
+	// A driver's mistake must not take the process and every other analysis
+	// with it.
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = &metrics.Error{
+				Op: "query", Source: a.source, Query: a.expr, Reason: metrics.BadAnswer,
+				Err: fmt.Errorf("the driver panicked: %v", cause), Hint: "this is a bug in judged",
+			}
+		}
+	}()
 	source, err := sources.Source(a.source)
 	if err != nil {
 		return metrics.Result{}, err

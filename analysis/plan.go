@@ -1,6 +1,8 @@
 package analysis
 
 import (
+	"errors"
+
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/metrics"
 )
@@ -83,6 +85,14 @@ func planSignal(m Metric, scopes Scopes, sources *Sources) PlannedSignal {
 			return s
 		}
 		s.Queries[side] = q
+	}
+	if s.Queries[Baseline] == s.Queries[Canary] && s.Queries[BaselineTotal] == s.Queries[CanaryTotal] {
+		// Comparing a thing with itself would always pass.
+		s.Err = &metrics.Error{
+			Op: "compare two sides of", Source: m.Source, Query: s.Queries[Baseline], Reason: metrics.BadQuery,
+			Err:  errors.New("baseline and canary ask the same query"),
+			Hint: "use a ${variable} in it whose value differs between the scopes",
+		}
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package analysis
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/judged-dev/judged/judge"
@@ -102,7 +103,7 @@ func Judge(inputs []Input, alpha float64) judge.Judgment {
 	for i := range j.Findings {
 		f := &j.Findings[i]
 		in := byName[f.Signal.Name]
-		f.Warnings = append(in.Warnings[:len(in.Warnings):len(in.Warnings)], f.Warnings...)
+		f.Warnings = append(slices.Clip(in.Warnings), f.Warnings...)
 		f.Evidence = in.Evidence
 	}
 	return j

@@ -162,7 +162,7 @@ func TestBadData(t *testing.T) {
 		{"contradiction", good, func(g metrics.Grid) (metrics.Result, error) {
 			r, _ := good(g)
 			p := r.Series[0].Points
-			r.Series[0].Points = append(p, metrics.Point{Time: p[7].Time, Value: 99})
+			r.Series[0].Points = append(r.Series[0].Points, metrics.Point{Time: p[7].Time, Value: 99})
 			return r, nil
 		}, []judge.Verdict{judge.Error}, "two values for"},
 		{"several series", good, func(g metrics.Grid) (metrics.Result, error) {
@@ -268,6 +268,22 @@ func TestBrokenMetricsStayAlone(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("reasons lack %q:\n%s", want, text)
 		}
+	}
+}
+
+func TestSameQueryOnBothSidesIsNoPass(t *testing.T) {
+	c := latency()
+	c.Metrics[0].Query = "latency 1"
+	r := run(t, c, &fakeSource{answers: answers{"latency 1": noisy(0.2, 1)}})
+	if r.Verdict != judge.Error || !strings.Contains(r.Findings[0].Reason, "same query") {
+		t.Errorf("a thing compared with itself: %v, %s", r.Verdict, r.Findings[0].Reason)
+	}
+}
+
+func TestPanickingSourceIsAnError(t *testing.T) {
+	r := run(t, latency(), &fakeSource{answers: answers{"latency 1": noisy(0.2, 1), "latency 2": func(metrics.Grid) (metrics.Result, error) { panic("oops") }}})
+	if r.Verdict != judge.Error || !strings.Contains(r.Findings[0].Reason, "oops") {
+		t.Errorf("%v, %s", r.Verdict, r.Findings[0].Reason)
 	}
 }
 

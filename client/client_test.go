@@ -22,7 +22,7 @@ import (
 
 var provider = metrics.Provider{
 	Name:   "client-test",
-	Expand: func(query string, _ map[string]string) (string, error) { return query, nil },
+	Expand: func(query string, variables map[string]string) (string, error) { return query + variables["v"], nil },
 	Open:   func(metrics.Settings) (metrics.Source, error) { return nil, errors.New("not openable") },
 }
 
@@ -97,6 +97,10 @@ func request(key string) *judgedv1.StartAnalysisRequest {
 		IdempotencyKey: key,
 		Config: &judgedv1.StartAnalysisRequest_Inline{Inline: &judgedv1.CanaryConfig{
 			Name: "checkout", Metrics: []*judgedv1.Metric{{Name: "latency", Source: "shop", Query: "latency"}},
+			Scopes: &judgedv1.Scopes{
+				Baseline: &judgedv1.Scope{Variables: map[string]string{"v": "1"}},
+				Canary:   &judgedv1.Scope{Variables: map[string]string{"v": "2"}},
+			},
 		}},
 	}
 }

@@ -117,12 +117,12 @@ func ParseCSV(r io.Reader, path string) (*judgedv1.JudgeRequest, error) {
 			*targets[i] = append(*targets[i], v)
 		}
 	}
-	for _, s := range request.Signals {
+	for _, s := range request.GetSignals() {
 		if !taken[&s.Baseline.Values] || !taken[&s.Canary.Values] {
-			return nil, &ParseError{Path: path, Problems: []string{fmt.Sprintf("%s:1: signal %q needs both a baseline and a canary column", path, s.Name)}}
+			return nil, &ParseError{Path: path, Problems: []string{fmt.Sprintf("%s:1: signal %q needs both a baseline and a canary column", path, s.GetName())}}
 		}
 		if taken[&s.Baseline.Totals] != taken[&s.Canary.Totals] {
-			return nil, &ParseError{Path: path, Problems: []string{fmt.Sprintf("%s:1: signal %q has a total on one side only", path, s.Name)}}
+			return nil, &ParseError{Path: path, Problems: []string{fmt.Sprintf("%s:1: signal %q has a total on one side only", path, s.GetName())}}
 		}
 	}
 	return request, validate(request, path)

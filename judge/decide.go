@@ -165,7 +165,7 @@ func Decide(findings []Finding, alpha float64) Judgment {
 			count[f.Verdict]++
 		}
 		if f.Verdict != Pass {
-			j.Reasons = append(j.Reasons, f.Signal.Name+": "+f.Reason)
+			j.Reasons = append(j.Reasons, f.Signal.Name+": "+f.sentence())
 		}
 	}
 	switch {
@@ -274,6 +274,16 @@ func summarize(j Judgment, decides func(Finding) bool) string {
 		text += fmt.Sprintf(" (%s that %s not critical got worse)", signals(others), map[bool]string{true: "is", false: "are"}[others == 1])
 	}
 	return j.Verdict.String() + ": " + text + "."
+}
+
+// sentence is the reason with the numbers that it is about.
+func (f Finding) sentence() string {
+	e, unit := f.Effect, f.Signal.DisplayUnit()
+	if math.IsNaN(e.Estimate) || math.IsNaN(e.Low) || math.IsNaN(e.High) {
+		return f.Reason
+	}
+	return fmt.Sprintf("%s against %s, %s (%s to %s): %s", FormatValue(f.Canary.Level, unit), FormatValue(f.Baseline.Level, unit),
+		e.Format(e.Estimate, unit), e.Format(e.Low, unit), e.Format(e.High, unit), f.Reason)
 }
 
 // phrase names a finding within the summary. A failed one tells its effect;

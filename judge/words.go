@@ -104,8 +104,10 @@ func signed(v float64, text string) string {
 func formatChange(fraction float64) string {
 	p := fraction * 100
 	switch a := math.Abs(p); {
-	case math.IsInf(p, 0), p == 0, a < 0.1, a >= 1e6:
+	case math.IsInf(p, 0), a >= 1e6:
 		return FormatNumber(p) + "%"
+	case a < 0.1:
+		return strconv.FormatFloat(p, 'g', 1, 64) + "%"
 	case a >= 100:
 		return strconv.FormatFloat(p, 'f', 0, 64) + "%"
 	default:
@@ -215,7 +217,7 @@ func FormatWait(d time.Duration) string {
 		most time.Duration
 		name string
 	}{{time.Second, 2 * time.Minute, "second"}, {time.Minute, 2 * time.Hour, "minute"}, {time.Hour, 48 * time.Hour, "hour"}, {24 * time.Hour, math.MaxInt64, "day"}} {
-		if d <= u.most {
+		if d < u.most || u.most == math.MaxInt64 {
 			n := int(math.Ceil(float64(d) / float64(u.size)))
 			if n == 1 {
 				return "1 " + u.name

@@ -102,12 +102,12 @@ var (
 
 func latencyFails() judge.Finding {
 	return finding(latency, judge.Fail, judge.High, 0.2131, 0.3881, ratioOf(1.821, 1.743, 1.906),
-		"the canary is at 388 ms against 213 ms, +82.1% (+74.3% to +90.6%): worse by more than the margin of 5%")
+		"worse by more than the margin of 5%")
 }
 
 func errorsFail() judge.Finding {
 	f := finding(errs, judge.Fail, judge.High, 0.00034, 0.00418, ratioOf(12.3, 4.1, 41.7),
-		"the canary is at 0.418% against 0.034% (41 and 3 events), 12.3x (+310% to 41.7x): worse by more than chance explains")
+		"worse by more than chance explains")
 	f.Judge, f.Effect.Measure = "ratio", judge.RateRatio
 	f.Baseline.Events, f.Baseline.Total, f.Canary.Events, f.Canary.Total = 3, 8941, 41, 9812
 	f.Evidence.BaselineQuery = `sum(increase(http_requests_total{version="v1.8.2",code=~"5.."}[1m]))`
@@ -119,12 +119,12 @@ func errorsFail() judge.Finding {
 
 func memoryPasses() judge.Finding {
 	return finding(memory, judge.Pass, judge.Similar, 412<<20, 418<<20, ratioOf(1.0142, 0.992, 1.037),
-		"the canary is at 418 MiB against 412 MiB, +1.42% (-0.8% to +3.7%): within the tolerance of 25%")
+		"within the tolerance of 25%")
 }
 
 func cpuUnclear() judge.Finding {
 	f := finding(cpu, judge.Inconclusive, judge.Unclear, 0.00213, 0.00241, ratioOf(1.131, 0.968, 1.32),
-		"too early to tell: the canary is at 2.41 ms against 2.13 ms, +13.1% (-3.2% to +32%); about 35 more intervals (35 min) would decide")
+		"too early to tell; about 35 more intervals (35 min) would decide")
 	f.Needed = 65
 	f.Warnings = []string{"no history to take the normal difference from: healthy arms are taken to be alike"}
 	return f
@@ -132,14 +132,14 @@ func cpuUnclear() judge.Finding {
 
 func hitsSame() judge.Finding {
 	f := finding(hits, judge.Pass, judge.Similar, 0.914, 0.914, ratioOf(1, 0.991, 1.009),
-		"the canary is at 91.4% against 91.4%, ±0% (-0.9% to +0.9%): within the tolerance of 10%")
+		"within the tolerance of 10%")
 	f.Judge, f.Effect.Measure = "ratio", judge.RateRatio
 	return f
 }
 
 func lagLower() judge.Finding {
 	return finding(lag, judge.Pass, judge.Similar, 12, 0, differenceOf(-12, -31, 7),
-		"the canary is at 0 messages against 12 messages, -12 (-31 to +7): within the tolerance of 200")
+		"within the tolerance of 200")
 }
 
 func failing() *analysis.Result {
@@ -153,13 +153,13 @@ func failing() *analysis.Result {
 
 func passing() *analysis.Result {
 	l := finding(latency, judge.Pass, judge.Similar, 0.2131, 0.2148, ratioOf(1.008, 0.981, 1.036),
-		"the canary is at 215 ms against 213 ms, +0.8% (-1.9% to +3.6%): within the tolerance of 10%")
+		"within the tolerance of 10%")
 	return result(judge.Decide([]judge.Finding{l, memoryPasses(), hitsSame(), lagLower()}, 0.05))
 }
 
 func inconclusive() *analysis.Result {
 	l := finding(latency, judge.Inconclusive, judge.Unclear, 0.2131, 0.2301, ratioOf(1.08, 0.981, 1.189),
-		"too early to tell: the canary is at 230 ms against 213 ms, +8% (-1.9% to +18.9%); about 14 more intervals (14 min) would decide")
+		"too early to tell; about 14 more intervals (14 min) would decide")
 	l.Needed = 44
 	e := finding(errs, judge.Inconclusive, judge.NoData, 0.0004, math.NaN(), noEffect(),
 		"the canary has no data in 30 intervals, while the baseline has: is it running and does it get traffic?")
@@ -182,7 +182,7 @@ func broken() *analysis.Result {
 // nonCritical passes although a signal that does not decide fails.
 func nonCritical() *analysis.Result {
 	m := finding(memory, judge.Fail, judge.High, 412<<20, 1.3*(1<<30), ratioOf(3.231, 3.1, 3.37),
-		"the canary is at 1.3 GiB against 412 MiB, +223% (+210% to +237%): worse by more than the margin of 5%")
+		"worse by more than the margin of 5%")
 	r := passing()
 	r.Judgment = judge.Decide([]judge.Finding{r.Findings[0], hitsSame(), m}, 0.05)
 	return r
@@ -230,7 +230,7 @@ func many() *analysis.Result {
 		f.Effect.Level = 1 - 0.05/30
 		switch i {
 		case 17:
-			f = finding(s, judge.Fail, judge.High, low, low*2.5, ratioOf(2.5, 2.2, 2.9), "the canary is at 822 ms against 329 ms, +150% (+120% to +190%): worse by more than the margin of 5%")
+			f = finding(s, judge.Fail, judge.High, low, low*2.5, ratioOf(2.5, 2.2, 2.9), "worse by more than the margin of 5%")
 			f.Effect.Level = 1 - 0.05/30
 		case 22:
 			f = finding(s, judge.Inconclusive, judge.NoData, math.NaN(), math.NaN(), noEffect(), "no data on either side in 30 intervals")
@@ -247,10 +247,10 @@ func long() *analysis.Result {
 		return judge.Signal{Name: name, Unit: unit, Direction: judge.Increase}
 	}
 	return result(judge.Decide([]judge.Finding{
-		finding(s("checkout_http_server_request_duration_seconds_p99_by_region", "s"), judge.Fail, judge.High, 0.2131, 4.1, ratioOf(19.24, 12.1, math.Inf(1)), "the canary is at 4.1 s against 213 ms, 19.2x (12.1x to +∞): worse by more than chance explains"),
-		finding(s("new error: panic in CartService.Checkout", ""), judge.Fail, judge.High, 0, 3.2, judge.Effect{Measure: judge.RateRatio, Estimate: math.Inf(1), Low: 8.3, High: math.Inf(1)}, "the canary is at 3.2 against 0 (96 and 0 events), +∞ (+730% to +∞): worse by more than chance explains"),
-		finding(s("支払いサービスの応答時間", "ms"), judge.Inconclusive, judge.Unclear, 12.7, 13.1, ratioOf(1.031, 0.93, 1.14), "cannot tell: the canary is at 13.1 ms against 12.7 ms, +3.1% (-7% to +14%); waiting longer is unlikely to decide"),
-		finding(s("requests", "req/s"), judge.Pass, judge.Similar, 1234567, 1241002, ratioOf(1.0052, 0.99, 1.02), "the canary is at 1.24e+06 req/s against 1.23e+06 req/s, +0.52% (-1% to +2%): within the tolerance of 25%"),
-		finding(s("saturation", "%"), judge.Pass, judge.Similar, 0, 1.5, differenceOf(1.5, -0.3, 3.3), "the canary is at 1.5% against 0%, +1.5 (-0.3 to +3.3): within the tolerance of 5"),
+		finding(s("checkout_http_server_request_duration_seconds_p99_by_region", "s"), judge.Fail, judge.High, 0.2131, 4.1, ratioOf(19.24, 12.1, math.Inf(1)), "worse by more than chance explains"),
+		finding(s("new error: panic in CartService.Checkout", ""), judge.Fail, judge.High, 0, 3.2, judge.Effect{Measure: judge.RateRatio, Estimate: math.Inf(1), Low: 8.3, High: math.Inf(1)}, "worse by more than chance explains"),
+		finding(s("支払いサービスの応答時間", "ms"), judge.Inconclusive, judge.Unclear, 12.7, 13.1, ratioOf(1.031, 0.93, 1.14), "cannot tell; waiting longer is unlikely to decide"),
+		finding(s("requests", "req/s"), judge.Pass, judge.Similar, 1234567, 1241002, ratioOf(1.0052, 0.99, 1.02), "within the tolerance of 25%"),
+		finding(s("saturation", "%"), judge.Pass, judge.Similar, 0, 1.5, differenceOf(1.5, -0.3, 3.3), "within the tolerance of 5"),
 	}, 0.05))
 }

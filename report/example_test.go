@@ -37,12 +37,12 @@ func ExampleText() {
 		fmt.Println(err)
 	}
 	// Output:
-	// ✗ FAIL: the canary is worse than the baseline: latency-p99 +82%, 388 ms against 213 ms.
+	// ✗ FAIL: the canary is worse than the baseline: latency-p99 +82.0%, 388 ms against 213 ms.
 	// checkout · track=canary vs track=stable · 2026-11-21 10:05 to 10:35 UTC (30 min, 30 × 1 min)
 	//
-	//   metric       baseline  canary  effect  95% interval  verdict  reason
-	// ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-	//   latency-p99    213 ms  388 ms    +82%  +74% to +91%  ✗ FAIL   82% higher than the baseline, more than the margin of 5%
+	//   metric       baseline  canary  effect  95% interval      verdict  reason
+	// ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+	//   latency-p99    213 ms  388 ms  +82.0%  +74.0% to +91.0%  ✗ FAIL   82% higher than the baseline, more than the margin of 5%
 	//
 	// score 0 of 100 · 1 metric: 1 FAIL · false alarms at most 5%
 }

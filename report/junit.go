@@ -194,7 +194,7 @@ func details(f judge.Finding) string {
 	fmt.Fprintf(&b, "\nverdict: %s, %s%s\n", f.Verdict, f.Classification, critical)
 	bad := map[judge.Direction]string{judge.Increase: "an increase is bad", judge.Decrease: "a decrease is bad"}
 	fmt.Fprintf(&b, "%s: fails beyond %s, passes within %s\n", cmp.Or(bad[f.Signal.Direction], "any change is bad"),
-		margin(f.Signal.Margin, f.Signal), margin(f.Signal.Tolerance, f.Signal))
+		f.Signal.Margin.Format(unit(f.Signal)), f.Signal.Tolerance.Format(unit(f.Signal)))
 	fmt.Fprintf(&b, "judge: %s, p %s, adjusted p %s, intervals %s, worth %s\n",
 		cmp.Or(line(f.Judge), unknown), probability(f.PValue), probability(f.AdjustedPValue), intervals(f), effectiveN(f))
 	for _, w := range f.Warnings {

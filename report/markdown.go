@@ -164,7 +164,7 @@ func (c *comment) method(r *analysis.Result) {
 	var rows []string
 	for _, f := range r.Findings {
 		rows = append(rows, tableRow(code(nameOf(f.Signal)), prose(cmp.Or(line(f.Judge), unknown)), f.Signal.Direction.String(),
-			prose(margin(f.Signal.Margin, f.Signal)), prose(margin(f.Signal.Tolerance, f.Signal)),
+			prose(f.Signal.Margin.Format(unit(f.Signal))), prose(f.Signal.Tolerance.Format(unit(f.Signal))),
 			percentLevel(f.Effect.Level), prose(probability(f.PValue)), prose(probability(f.AdjustedPValue)),
 			intervals(f), effectiveN(f)))
 	}
@@ -210,18 +210,6 @@ func queries(e judge.Evidence) []query {
 		}
 	}
 	return out
-}
-
-// margin renders a margin with its absolute part in the signal's unit.
-func margin(m judge.Margin, s judge.Signal) string {
-	if m.Absolute == 0 {
-		return m.String()
-	}
-	absolute := difference(m.Absolute, unit(s))
-	if m.Relative == 0 {
-		return absolute
-	}
-	return judge.FormatPercent(m.Relative) + " and " + absolute
 }
 
 func probability(p float64) string {

@@ -10,6 +10,7 @@ import (
 // The narrowest columns that read well, and the gap between columns.
 const (
 	minName   = 16
+	wholeName = 30 // names up to this are not broken beside reasons, so that they can be searched for
 	minReason = 36
 	gap       = 2
 )
@@ -46,7 +47,7 @@ func (p *page) table(r *analysis.Result) {
 	room := p.Width - c.fixed()
 	beside, below := c, c
 	below.name = min(c.name, room)
-	beside.name = min(c.name, max(minName, room-gap-2*minReason))
+	beside.name = min(c.name, max(wholeName, room-gap-2*minReason))
 	beside.reason = room - gap - beside.name
 	switch {
 	case beside.reason >= minReason && p.height(rows, beside) <= p.height(rows, below):
@@ -78,11 +79,10 @@ func (p *page) height(rows []row, c columns) int {
 	return lines
 }
 
-// explains reports whether the reason is worth lines of its own: that of a
-// signal that passed repeats what its row says.
-func (x row) explains() bool {
-	return x.reason != "" && (x.Verdict != judge.Pass || x.interval == "" || x.interval == noInterval)
-}
+// explains reports whether the reason has lines of its own below the row. A
+// signal that passed has one too: why an interval as wide as that may pass is
+// what a careful reader asks.
+func (x row) explains() bool { return x.reason != "" }
 
 // rows returns the header and the findings as texts. some is true if some
 // signals are critical and others are not; only then they are marked.

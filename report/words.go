@@ -84,47 +84,8 @@ func interval(f judge.Finding) (low, high string, ok bool) {
 	return low, high, true
 }
 
-// effectValue renders one value on the scale of f's effect, as
-// judge.Effect.String does, and differences in the signal's unit.
-func effectValue(f judge.Finding, v float64) string {
-	if f.Effect.Measure == judge.Difference {
-		return signed(v, difference(v, unit(f.Signal)))
-	}
-	switch {
-	case math.IsInf(v, 1):
-		return "+∞"
-	case v >= 10:
-		return judge.FormatNumber(v) + "x"
-	case v == 1:
-		return "±0%"
-	default:
-		return signed(v-1, judge.FormatPercent(max(v, 0)-1))
-	}
-}
-
-// difference renders v in a unit. A difference of percentages is in percentage
-// points: "+2%" would read as a relative change.
-func difference(v float64, unit string) string {
-	switch unit {
-	case "share":
-		return judge.FormatNumber(100*v) + " pp"
-	case "%":
-		return judge.FormatNumber(v) + " pp"
-	default:
-		return judge.FormatValue(v, unit)
-	}
-}
-
-func signed(v float64, text string) string {
-	switch {
-	case v == 0:
-		return "±" + text
-	case v > 0:
-		return "+" + text
-	default:
-		return text
-	}
-}
+// effectValue renders one value on the scale of f's effect.
+func effectValue(f judge.Finding, v float64) string { return f.Effect.Format(v, unit(f.Signal)) }
 
 // percentLevel renders a confidence level: 0.95 is "95%", 1 - 0.05/3 is "98.33%".
 func percentLevel(level float64) string {

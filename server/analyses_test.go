@@ -388,7 +388,7 @@ func TestTooManyAnalyses(t *testing.T) {
 	if e.Meta().Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	status, answer, header := i.call(t, "POST", "/v1/analyses", `{"inline": {"name": "x", "metrics": [{"name": "a", "source": "shop", "query": "q"}]}}`)
+	status, answer, header := i.call(t, "POST", "/v1/analyses", `{"inline": {"name": "x", "scopes": {"baseline": {"variables": {"v": "1"}}, "canary": {"variables": {"v": "2"}}}, "metrics": [{"name": "a", "source": "shop", "query": "q ${v}"}]}}`)
 	if status != 429 || header.Get("Retry-After") == "" {
 		t.Errorf("REST: status %d, Retry-After %q: %v", status, header.Get("Retry-After"), answer)
 	}

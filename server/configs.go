@@ -152,10 +152,6 @@ func (s *configService) plan(c analysis.Config, response *judgedv1.ValidateConfi
 			continue
 		}
 		response.Queries = append(response.Queries, planned(signal.Metric, signal.Queries)...)
-		if signal.Queries[analysis.Baseline] == signal.Queries[analysis.Canary] {
-			response.Warnings = append(response.Warnings, fmt.Sprintf(
-				"metric %q asks the same of both sides, so they can never differ: use a variable that the scopes give different values", signal.Metric.Name))
-		}
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func TestValidateConfig(t *testing.T) {
 		"an unknown source":  {strings.Replace(shopYAML, "source: shop", "source: ship", 1), `metric "latency": open ship: misconfigured: unknown source "ship" (configured sources: shop)`, ""},
 		"an address":         {strings.Replace(shopYAML, "source: shop", "source: http://evil/", 1), "callers cannot point the server at an address", ""},
 		"a missing variable": {strings.Replace(shopYAML, "${version}", "${pod}", 1), "${pod}", ""},
-		"the same query":     {strings.Replace(shopYAML, "latency of ${version}", "latency", 1), "", `metric "latency" asks the same of both sides`},
+		"the same query":     {strings.Replace(shopYAML, "latency of ${version}", "latency", 1), "baseline and canary ask the same query", ""},
 		"no scopes":          {strings.Replace(shopYAML, "scopes:\n  baseline: {version: v1}\n  canary: {version: v2}\n", "", 1), "", "give ${version} with every analysis"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -81,7 +81,11 @@ func released(name string, ago time.Duration) *judgedv1.StartAnalysisRequest {
 	return &judgedv1.StartAnalysisRequest{Config: &judgedv1.StartAnalysisRequest_Inline{Inline: &judgedv1.CanaryConfig{
 		Name:     name,
 		Schedule: &judgedv1.Schedule{Start: timestamppb.New(time.Now().Add(-ago)), Warmup: durationpb.New(5 * time.Minute), Duration: durationpb.New(time.Hour)},
-		Metrics:  []*judgedv1.Metric{{Name: "m", Source: "shop", Query: "q"}},
+		Metrics:  []*judgedv1.Metric{{Name: "m", Source: "shop", Query: "q ${v}"}},
+		Scopes: &judgedv1.Scopes{
+			Baseline: &judgedv1.Scope{Variables: map[string]string{"v": "1"}},
+			Canary:   &judgedv1.Scope{Variables: map[string]string{"v": "2"}},
+		},
 	}}}
 }
 

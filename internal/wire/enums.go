@@ -62,7 +62,7 @@ func directionProto(d judge.Direction) judgedv1.Direction {
 	}
 }
 
-// Verdict returns the message's form.
+// VerdictProto returns the message's form.
 func VerdictProto(v judge.Verdict) judgedv1.Verdict {
 	switch v {
 	case judge.Pass:

@@ -19,7 +19,9 @@ func Inputs(r *judgedv1.JudgeRequest) []analysis.Input {
 		in := analysis.Input{
 			Judge: s.GetJudge(),
 			Sample: judge.Sample{
-				Signal: analysis.DefaultMargins(signal, s.GetMargin() != nil, s.GetTolerance() != nil),
+				Signal: analysis.DefaultMargins(signal, analysis.Given{
+					Margin: s.GetMargin() != nil, Tolerance: s.GetTolerance() != nil, History: s.GetBaselineHistory() != nil,
+				}),
 				Pair:   judge.Pair{Baseline: sideOf(s.GetBaseline()), Canary: sideOf(s.GetCanary())},
 				Step:   r.GetInterval().AsDuration(),
 			},

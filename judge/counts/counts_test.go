@@ -34,7 +34,7 @@ func says(t *testing.T, name, text string, want ...string) {
 
 // Seven events, all of the canary, are the least that reach 1 % two-sided at
 // 1:1 exposure: 2 * 2^-8 < 0.01 asks for eight, one-sided for seven
-// (statistics.md 2.3).
+// (docs/statistics.md).
 func TestLeastEvidence(t *testing.T) {
 	for events, want := range map[int]judge.Verdict{6: judge.Inconclusive, 7: judge.Fail} {
 		canary := make([]float64, 30)

@@ -26,7 +26,7 @@ func Example() {
 	fmt.Println(finding.Reason)
 	// Output:
 	// FAIL
-	// the canary is at 4.93 per interval against 1.6 per interval (74 and 24 events), 3.08x (1.76x to 5.66x): worse by more than the margin of 5%
+	// worse by more than the margin of 5% (74 events against 24)
 }
 
 // Nothing happened on either side: how much does that say?

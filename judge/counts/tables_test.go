@@ -10,7 +10,7 @@ import (
 	"github.com/judged-dev/judged/judge/judgetest"
 )
 
-// TestTables compares with statistics.md 3.3: the share of FAIL at alpha 0.01
+// TestTables compares with docs/evaluation.md: the share of FAIL at alpha 0.01
 // one-sided, no margin. The table's tests know that the dispersion is 1 or have
 // 480 intervals to learn it; here it is learned from the window alone, which
 // costs power (not more than the last column allows) and no false alarms.

@@ -2,14 +2,14 @@ package judgetest
 
 // The powers asked of a judge below are what the judges of this repository
 // reach at Alpha 0.05, less some ten points: they catch a judge that has gone
-// blind, not a lost percent. Noise and effects follow statistics.md 3.1 and 3.3.
+// blind, not a lost percent. Noise and effects follow docs/evaluation.md.
 
 // Gauges returns the worlds for judges of gauges: independent, remembering and
 // heavy-tailed noise, shared load, and arms on unlike machines with a history.
 //
 // Without a history an autocorrelation must be estimated from few points, and
 // every known estimate is sometimes too low: false alarms of AR(1) noise
-// exceed their promise by half at 60 points (statistics.md 3.1: 1.6 % for 1 %
+// exceed their promise by half at 60 points (docs/evaluation.md: 1.6 % for 1 %
 // at rho 0.6).
 func Gauges() []World {
 	return []World{

@@ -47,7 +47,7 @@
 //
 // # Sources
 //
-// statistics.md 2.1 with the tables of 3.1. Huber, Ronchetti, Robust Statistics
+// docs/statistics.md, with the tables of docs/evaluation.md. Huber, Ronchetti, Robust Statistics
 // (2009); Bayley, Hammersley, J. R. Statist. Soc. 8 (1946) 184; Marriott, Pope,
 // Biometrika 41 (1954) 390.
 package paired

@@ -8,7 +8,7 @@ import (
 
 const (
 	// longHistory is where a history pins the autocorrelation well enough to
-	// let it come closer to 1 (statistics.md 2.1, step 4).
+	// let it come closer to 1 (docs/statistics.md).
 	longHistory = 240
 	maxRho      = 0.95
 	maxRhoLong  = 0.97

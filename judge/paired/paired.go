@@ -13,7 +13,7 @@ import (
 const Name = "paired"
 
 const (
-	// minPairs and minEffective are the gate of statistics.md 2.1, step 7.
+	// minPairs and minEffective are the gate of docs/statistics.md.
 	minPairs     = 10
 	minEffective = 5
 	// minHistory is the shortest history that is used: a shorter one knows the
@@ -25,13 +25,13 @@ const (
 // Pooled finds 61 % of must-catch changes against 52 %, ramps above all, at 1.2
 // against 0.7 % false alarms (alpha 0.05, margin 5 %). But where the window is
 // noisier than the history, rho 0.6 after 0, it raises 24 % where Cautious raises
-// 3 % (statistics.md 3.2, alpha 0.01).
+// 3 % (docs/evaluation.md, alpha 0.01).
 type Calibration int
 
 const (
 	// Cautious takes the larger autocorrelation and the larger variance of
 	// window and history: a history that was calmer than today does no harm,
-	// at some cost in power. ("max" in statistics.md 2.1.)
+	// at some cost in power. ("max" in docs/statistics.md.)
 	Cautious Calibration = iota
 	// Pooled averages both by length: more power, and right only if the noise
 	// before and after is the same.

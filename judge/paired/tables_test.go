@@ -10,7 +10,7 @@ import (
 	"github.com/judged-dev/judged/judge/paired"
 )
 
-// TestTables reproduces rows of statistics.md 3.1: the share of FAIL at 60
+// TestTables reproduces rows of docs/evaluation.md: the share of FAIL at 60
 // intervals, alpha 0.01 two-sided, no margin, without history (column HubAR1,
 // 4000 samples).
 func TestTables(t *testing.T) {

@@ -31,8 +31,7 @@ func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) 
 	f.EffectiveN, f.Needed = l.effective, 0
 	switch {
 	case l.n < minPairs:
-		t.tooFew(f, minPairs, fmt.Sprintf("only %s with data on both sides, at least %d are needed",
-			verdict.Count(l.n, "interval", "intervals"), minPairs))
+		t.tooFew(f, minPairs, fmt.Sprintf("%d of the %d intervals with data on both sides that are needed", l.n, minPairs))
 	case l.exact:
 		t.exact(f, l)
 	case l.effective < minEffective:
@@ -110,8 +109,5 @@ func (t trial) explain(f *judge.Finding, note string) {
 		}
 		note += "beyond the difference in the history, " + f.Effect.Format(t.scale.effect(t.history.Mean), unit)
 	}
-	verdict.Explain(f, t.sample, verdict.Account{
-		Levels: judge.FormatValue(f.Canary.Level, unit) + " against " + judge.FormatValue(f.Baseline.Level, unit),
-		Note:   note,
-	})
+	verdict.Explain(f, t.sample, verdict.Account{Note: note})
 }

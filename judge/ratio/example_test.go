@@ -30,5 +30,5 @@ func Example() {
 	fmt.Println(finding.Reason)
 	// Output:
 	// FAIL
-	// the canary is at 0.431% against 0.206% (26 and 124 events), +110% (+31.8% to +222%): worse by more than the margin of 5%
+	// worse by more than the margin of 5% (26 events against 124)
 }

@@ -33,6 +33,6 @@
 // (Newcombe 1998), which works without a single event: 0 events in W exclude
 // rates above ln(2/alpha)/W, the "rule of three" at level 1-alpha.
 //
-// References: statistics.md 2.3; McCullagh, Nelder, Generalized Linear Models
+// References: docs/statistics.md; McCullagh, Nelder, Generalized Linear Models
 // (1989), 4.5; Zou, Donner, Statistics in Medicine 27 (2008) 1693.
 package rates

@@ -139,7 +139,7 @@ func (c *comparison) decide(f *judge.Finding) {
 	_, below := c.Tails(limits.MarginLow, c.phi)
 	f.PValue = verdict.TwoSided(above, below, f.Signal.Direction)
 
-	account := verdict.Account{Levels: c.levels(), Note: c.bursts()}
+	account := verdict.Account{Note: c.events() + c.bursts()}
 	var more, less float64
 	if verdict.Tolerance(f.Signal).Absolute > 0 {
 		more, less = c.differences()
@@ -282,10 +282,9 @@ func (c *comparison) outOf(exposure float64) string {
 	return " in " + verdict.Count(c.Len(), "interval", "intervals")
 }
 
-// levels says what the two rates are.
-func (c *comparison) levels() string {
-	return fmt.Sprintf("%s against %s (%s and %s events)", c.rate(c.Canary.Rate()), c.rate(c.Baseline.Rate()),
-		judge.FormatNumber(c.Canary.Events), judge.FormatNumber(c.Baseline.Events))
+// events says how many there were: what an interval of rates rests on.
+func (c *comparison) events() string {
+	return fmt.Sprintf("%s events against %s", judge.FormatNumber(c.Canary.Events), judge.FormatNumber(c.Baseline.Events))
 }
 
 // difference writes a difference of rates in the unit of absolute margins.
@@ -314,5 +313,5 @@ func (c *comparison) bursts() string {
 	if c.burst < 2 {
 		return ""
 	}
-	return fmt.Sprintf("events come in bursts: %s of them weigh as one", judge.FormatNumber(c.burst))
+	return fmt.Sprintf("; events come in bursts: %s of them weigh as one", judge.FormatNumber(c.burst))
 }

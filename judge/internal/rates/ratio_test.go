@@ -27,7 +27,7 @@ func collect(t *testing.T, b, bTotal, c, cTotal []float64) Data {
 }
 
 // R: poisson.test(c(11, 21), c(800, 3011)): ratio 1.971488, interval .8584264
-// to 4.2772659 (statistics.md section 5).
+// to 4.2772659 (docs/statistics.md).
 func TestIntervalAgainstR(t *testing.T) {
 	d := collect(t, []float64{21}, []float64{3011}, []float64{11}, []float64{800})
 	if got := d.Ratio(); !near(got, 1.971488, 1e-6) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Reference values: statistics.md, section 5.
+// Reference values: docs/statistics.md.
 func TestInflation(t *testing.T) {
 	for _, c := range []struct {
 		rho  float64
@@ -44,7 +44,7 @@ func TestSeries(t *testing.T) {
 }
 
 // The Nile's yearly flow, R's oracle of long-run variance; numbers from
-// statistics.md, section 5.
+// docs/statistics.md.
 func TestNile(t *testing.T) {
 	nile := readNile(t)
 	s := NewSeries(nile)

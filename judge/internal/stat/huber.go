@@ -11,7 +11,7 @@ const (
 	huberRounds = 50
 	// huberMinCore is the least share of points taken to lie within k scales,
 	// so that a step stays finite for strongly bimodal data
-	// (statistics.md 2.1, step 3).
+	// (docs/statistics.md).
 	huberMinCore = 0.3
 )
 

@@ -12,8 +12,6 @@ import (
 
 // Account is what a reason tells beside the effect and its interval.
 type Account struct {
-	// Levels of canary and baseline in words: "145 ms against 120 ms".
-	Levels string
 	// Tolerated replaces the words for how a PASS is within its tolerance,
 	// where that is not the interval of the effect.
 	Tolerated string
@@ -21,34 +19,28 @@ type Account struct {
 	Note string
 }
 
-// Explain writes the reason of f, which has its verdict: one sentence with
-// the levels, the effect with its interval, what that means against the
-// signal's margins, and how long to wait if it decides nothing.
+// Explain writes the reason of f, which has its verdict: what the effect and
+// its interval mean against the signal's margins, and how long to wait if they
+// decide nothing. The numbers themselves are in the finding, and whoever
+// shows the reason shows them beside it.
 func Explain(f *judge.Finding, s judge.Sample, a Account) {
 	var b strings.Builder
+	unit := f.Signal.DisplayUnit()
 	switch {
 	case f.Verdict == judge.Inconclusive && f.Needed > 0:
-		b.WriteString("too early to tell: ")
+		fmt.Fprintf(&b, "too early to tell; about %s would decide", MoreIntervals(f.Needed, s))
 	case f.Verdict == judge.Inconclusive:
-		b.WriteString("cannot tell: ")
-	}
-	e, unit := f.Effect, f.Signal.DisplayUnit()
-	fmt.Fprintf(&b, "the canary is at %s, %s (%s to %s)", a.Levels, e.Format(e.Estimate, unit), e.Format(e.Low, unit), e.Format(e.High, unit))
-	switch {
-	case f.Verdict == judge.Inconclusive && f.Needed > 0:
-		fmt.Fprintf(&b, "; about %s would decide", MoreIntervals(f.Needed, s))
-	case f.Verdict == judge.Inconclusive:
-		b.WriteString("; waiting longer is unlikely to decide")
+		b.WriteString("cannot tell; waiting longer is unlikely to decide")
 	case f.Verdict == judge.Fail && f.Signal.Margin == judge.Margin{}:
-		b.WriteString(": worse by more than chance explains")
+		b.WriteString("worse by more than chance explains")
 	case f.Verdict == judge.Fail:
-		fmt.Fprintf(&b, ": worse by more than the margin of %s", f.Signal.Margin.Format(unit))
+		fmt.Fprintf(&b, "worse by more than the margin of %s", f.Signal.Margin.Format(unit))
 	case f.Classification == judge.High || f.Classification == judge.Low:
-		b.WriteString(": better than the baseline")
+		b.WriteString("better than the baseline")
 	case a.Tolerated != "":
-		b.WriteString(": " + a.Tolerated)
+		b.WriteString(a.Tolerated)
 	default:
-		fmt.Fprintf(&b, ": within the tolerance of %s", Tolerance(f.Signal).Format(unit))
+		fmt.Fprintf(&b, "within the tolerance of %s", Tolerance(f.Signal).Format(unit))
 	}
 	if a.Note != "" {
 		b.WriteString(" (" + a.Note + ")")

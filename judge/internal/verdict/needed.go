@@ -8,7 +8,7 @@ import (
 
 const (
 	// powerQuantile makes "would probably decide" a probability of 80 %: the
-	// normal quantile of 0.8, as in the planning numbers of statistics.md
+	// normal quantile of 0.8, as in the planning numbers of docs/statistics.md
 	// section 6.
 	powerQuantile = 0.8416
 	// farAway is more intervals than anybody waits for: 19 years of minutes.

@@ -44,7 +44,7 @@ func TestNeeded(t *testing.T) {
 	}
 }
 
-// statistics.md section 6: 89 events for a rate ratio of 2 at one-sided alpha
+// docs/statistics.md: 89 events for a rate ratio of 2 at one-sided alpha
 // 0.01 and power 0.8, 252 for 1.5.
 func TestNeededAgainstPlanning(t *testing.T) {
 	for ratio, want := range map[float64]float64{1.5: 252, 2: 89} {

@@ -9,7 +9,7 @@ import (
 
 // missingGap is the difference of the arms' missing shares that is worth a
 // warning: data that are lost in one arm only may be lost because of the
-// change (statistics.md 2.1, step 1).
+// change (docs/statistics.md).
 const missingGap = 0.20
 
 // Screen settles what stops a judge before any statistics: sides that do not

@@ -349,13 +349,14 @@ var File_judged_v1_judge_service_proto protoreflect.FileDescriptor
 
 const file_judged_v1_judge_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1djudged/v1/judge_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\x9d\x03\n" +
+	"\x1djudged/v1/judge_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\x93\x04\n" +
 	"\fJudgeRequest\x12\xa4\x02\n" +
 	"\asignals\x18\x01 \x03(\v2\x18.judged.v1.SignalSamplesB\xef\x01\xbaH\xeb\x01\xba\x01e\n" +
 	"\x12judge.signals.some\x12?send at least one signal: without one there is nothing to judge\x1a\x0esize(this) > 0\xba\x01z\n" +
 	"\x14judge.signals.unique\x12Dtwo signals have the same name: every signal needs a name of its own\x1a\x1cthis.map(s, s.name).unique()\x92\x01\x03\x10\x90NR\asignals\x12/\n" +
-	"\bdecision\x18\x02 \x01(\v2\x13.judged.v1.DecisionR\bdecision\x125\n" +
-	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\binterval\"\xa6\x06\n" +
+	"\bdecision\x18\x02 \x01(\v2\x13.judged.v1.DecisionR\bdecision\x12\xaa\x01\n" +
+	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationBs\xbaHp\xba\x01m\n" +
+	"\x0ejudge.interval\x12(the interval must be between 0 and 1 day\x1a1this >= duration('0s') && this <= duration('24h')R\binterval\"\xa6\x06\n" +
 	"\rSignalSamples\x12\x90\x01\n" +
 	"\x04name\x18\x01 \x01(\tB|\xbaHy\xba\x01v\n" +
 	"\vsignal.name\x129a signal needs a name of at most 253 printable characters\x1a,this.matches('^[^\\\\x00-\\\\x1f\\\\x7f]{1,253}$')R\x04name\x12-\n" +

@@ -52,7 +52,8 @@ const (
 
 // AnalysisServiceClient is a client for the judged.v1.AnalysisService service.
 type AnalysisServiceClient interface {
-	// StartAnalysis begins an analysis and returns at once.
+	// StartAnalysis begins an analysis and returns at once. A schedule that is
+	// not over yet is waited for.
 	StartAnalysis(context.Context, *connect.Request[v1.StartAnalysisRequest]) (*connect.Response[v1.StartAnalysisResponse], error)
 	// GetAnalysis returns an analysis with its latest judgment.
 	GetAnalysis(context.Context, *connect.Request[v1.GetAnalysisRequest]) (*connect.Response[v1.GetAnalysisResponse], error)
@@ -148,7 +149,8 @@ func (c *analysisServiceClient) CancelAnalysis(ctx context.Context, req *connect
 
 // AnalysisServiceHandler is an implementation of the judged.v1.AnalysisService service.
 type AnalysisServiceHandler interface {
-	// StartAnalysis begins an analysis and returns at once.
+	// StartAnalysis begins an analysis and returns at once. A schedule that is
+	// not over yet is waited for.
 	StartAnalysis(context.Context, *connect.Request[v1.StartAnalysisRequest]) (*connect.Response[v1.StartAnalysisResponse], error)
 	// GetAnalysis returns an analysis with its latest judgment.
 	GetAnalysis(context.Context, *connect.Request[v1.GetAnalysisRequest]) (*connect.Response[v1.GetAnalysisResponse], error)

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/config"
+)
+
+type lintCommand struct {
+	Config  string `arg:"" placeholder:"CONFIG" help:"The CanaryConfig, YAML or JSON."`
+	Sources string `type:"existingfile" placeholder:"FILE" help:"Settings file with the sources that the config names."`
+}
+
+// Help is shown by "judged lint --help".
+func (lintCommand) Help() string {
+	return `Checks CONFIG without asking anybody: syntax with line and column, names, margins,
+scopes, variables. Then it prints, for each metric, how it would be judged and the
+queries that would be sent, with the scopes' values filled in.
+
+Examples:
+  judged lint canary.yaml
+  judged lint canary.yaml --sources judged.yaml
+
+Exit codes: 0 the config can run, 3 it cannot.`
+}
+
+// Run prints the plan, or the problems.
+func (c lintCommand) Run(w world) error {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return err
+	}
+	sources, err := openSources(cfg, c.Config, c.Sources)
+	if err != nil {
+		return err
+	}
+	defer closeSources(sources, w)
+	window, history, err := cfg.Schedule.Window(w.now())
+	if err != nil {
+		return err
+	}
+	plan, err := analysis.NewPlan(cfg, sources, window, history)
+	if err != nil {
+		return err
+	}
+	problems := printPlan(w.stdout, plan)
+	if problems > 0 {
+		fmt.Fprintf(w.stdout, "\n%d of %d metrics cannot be asked.\n", problems, len(plan.Signals))
+		return verdictError{exitError}
+	}
+	return nil
+}
+
+func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
+	fmt.Fprintf(w, "%s: %d metrics, %v in intervals of %v\n", p.Config.Name, len(p.Signals), p.Window.Duration(), p.Config.Schedule.Interval)
+	fmt.Fprintf(w, "judges  %s\n", p.Window)
+	if p.History.Duration() > 0 {
+		fmt.Fprintf(w, "history %s\n", p.History)
+	}
+	anyCritical := false
+	for _, s := range p.Signals {
+		anyCritical = anyCritical || s.Metric.Critical
+	}
+	for _, s := range p.Signals {
+		m := s.Metric
+		name := m.Judge
+		if name == "" {
+			name = analysis.DefaultJudge(m.Kind).Name()
+		}
+		role := "decides"
+		if anyCritical && !m.Critical {
+			role = "is reported"
+		}
+		fmt.Fprintf(w, "\n%s (%s, %s is bad, %s)\n", m.Name, m.Kind, m.Direction, role)
+		fmt.Fprintf(w, "  judge      %s; FAIL beyond %s, PASS within %s\n", name, m.Margin, m.Tolerance)
+		fmt.Fprintf(w, "  source     %s\n", m.Source)
+		if s.Err != nil {
+			problems++
+			fmt.Fprintf(w, "  problem    %v\n", s.Err)
+			continue
+		}
+		for side, q := range s.Queries {
+			if q == "" {
+				continue
+			}
+			fmt.Fprintf(w, "  %-10s %s\n", strings.Replace(analysis.Side(side).String(), " total", " /", 1), strings.Join(strings.Fields(q), " "))
+		}
+	}
+	return problems
+}
