@@ -22,8 +22,8 @@ func Inputs(r *judgedv1.JudgeRequest) []analysis.Input {
 				Signal: analysis.DefaultMargins(signal, analysis.Given{
 					Margin: s.GetMargin() != nil, Tolerance: s.GetTolerance() != nil, History: s.GetBaselineHistory() != nil,
 				}),
-				Pair:   judge.Pair{Baseline: sideOf(s.GetBaseline()), Canary: sideOf(s.GetCanary())},
-				Step:   r.GetInterval().AsDuration(),
+				Pair: judge.Pair{Baseline: sideOf(s.GetBaseline()), Canary: sideOf(s.GetCanary())},
+				Step: r.GetInterval().AsDuration(),
 			},
 		}
 		if s.GetBaselineHistory() != nil && s.GetCanaryHistory() != nil {

@@ -93,7 +93,7 @@ func TestGates(t *testing.T) {
 		t.Errorf("9 pairs: %v, p %v, %v", f.Verdict, f.PValue, f.Effect)
 	}
 	// 9 of 20 are usable, so 23 are needed for 10.
-	says(t, "9 pairs", f.Reason, "only 9 intervals", "at least 10", "3 more intervals (3 minutes)")
+	says(t, "9 pairs", f.Reason, "9 of the 10 intervals", "are needed", "3 more intervals (3 minutes)")
 	if f.Needed != 23 {
 		t.Errorf("9 pairs: %d intervals needed, want 23", f.Needed)
 	}
