@@ -53,7 +53,7 @@ func solve(a, b, fa, fb float64, f func(float64) (float64, error)) (float64, err
 			} else {
 				p = -p
 			}
-			if p < float64(0.75*cb*q)-math.Abs(tolerance*q)/2 && p < math.Abs(previous*q/2) {
+			if p < float64(0.75*cb*q)-float64(math.Abs(tolerance*q)/2) && p < math.Abs(previous*q/2) {
 				step = p / q
 			}
 		}

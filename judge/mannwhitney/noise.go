@@ -28,7 +28,7 @@ func (g *gaussian) bits(n uint) uint64 {
 
 func (g *gaussian) uniform() float64 {
 	high := g.bits(26)
-	return float64(high<<27+g.bits(27)) * 0x1p-53
+	return float64(float64(high<<27+g.bits(27)) * 0x1p-53)
 }
 
 func (g *gaussian) normal() float64 {
@@ -37,8 +37,8 @@ func (g *gaussian) normal() float64 {
 		return g.next
 	}
 	for {
-		a := 2*g.uniform() - 1 // exact: twice a multiple of 2^-53
-		b := 2*g.uniform() - 1
+		a := float64(2*g.uniform()) - 1
+		b := float64(2*g.uniform()) - 1
 		s := float64(a*a) + float64(b*b)
 		if s >= 1 || s == 0 {
 			continue
@@ -89,7 +89,7 @@ func fdlibmLog(x float64) float64 {
 		if f == 0 {
 			return float64(dk*ln2High) + float64(dk*ln2Low)
 		}
-		r := float64(f*f) * (0.5 - float64(0.33333333333333333*f))
+		r := float64(float64(f*f) * (0.5 - float64(0.33333333333333333*f)))
 		if k == 0 {
 			return f - r
 		}

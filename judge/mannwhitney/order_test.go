@@ -43,7 +43,7 @@ func TestSorter(t *testing.T) {
 	}
 	s := new(sorter)
 	for name, kind := range kinds {
-		for _, n := range []int{0, 1, 2, 5, 127, 128, 129, 500, 3000} {
+		for _, n := range []int{0, 1, 2, 5, 23, 24, 25, 60, 500, 999, 1000, 3000} {
 			keys := make([]uint64, n)
 			for i := range keys {
 				keys[i] = kind(i, n)

@@ -73,7 +73,7 @@ func (t *rankTest) statistic(mu float64) (float64, error) {
 	if spread == 0 {
 		return 0, errTied
 	}
-	d := float64(twice-t.x.size()*t.y.size()) / 2
+	d := float64(float64(twice-t.x.size()*t.y.size()) / 2)
 	correction := 0.0
 	if d > 0 {
 		correction = 0.5
