@@ -95,7 +95,7 @@ func (s *lineStream) read(ctx context.Context, in io.Reader) {
 	for number := 1; ; number++ {
 		line, err := lines.next()
 		if err != nil && !errors.Is(err, errLineTooLong) {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				s.readError = fmt.Errorf("reading line %d: %w", number, err)
 			}
 			return
@@ -142,7 +142,8 @@ func (j *lineJob) judge(seed int64, values []float64) []float64 {
 	if err == nil {
 		result, err = request.Judge(seed)
 	}
-	b := append(j.output, '{')
+	b := j.output
+	b = append(b, '{')
 	if request.ID != nil {
 		b = append(append(b, `"id":`...), request.ID...)
 		b = append(b, ',')
@@ -153,7 +154,8 @@ func (j *lineJob) judge(seed int64, values []float64) []float64 {
 	} else {
 		b = result.AppendJSON(append(b, `"result":`...))
 	}
-	j.output = append(b, "}\n"...)
+	b = append(b, "}\n"...)
+	j.output = b
 	if cap(values) > 1<<20 {
 		values = nil // do not keep the memory of a huge request
 	}

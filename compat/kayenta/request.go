@@ -127,7 +127,7 @@ func (r *Request) decode(p *parser) error {
 // optional reads a value with read unless it is null.
 func optional[T any](p *parser, read func() (*T, error)) (*T, error) {
 	if p.null() {
-		return nil, nil
+		return nil, nil //nolint:nilnil // absent is no error
 	}
 	return read()
 }
@@ -302,7 +302,7 @@ func (p *parser) series() ([]float64, error) {
 // tags reads an object of strings; names without a value are dropped.
 func (p *parser) tags() (map[string]string, error) {
 	if p.null() {
-		return nil, nil
+		return nil, nil //nolint:nilnil // no tags are no error
 	}
 	tags := map[string]string{}
 	err := p.fields(func(name string) error {

@@ -108,8 +108,8 @@ func TestErrors(t *testing.T) {
 	const s = `"scoreThresholds":{"pass":95,"marginal":75}`
 	const metric = `canaryConfig.metrics[0].`
 	const canary = metric + `analysisConfigurations.canary.`
-	replaced := func(old, new string) string {
-		text := strings.Replace(simple(`{}`), old, new, 1)
+	replaced := func(old, with string) string {
+		text := strings.Replace(simple(`{}`), old, with, 1)
 		if text == simple(`{}`) {
 			t.Fatalf("%s is not in the request", old)
 		}

@@ -3,6 +3,7 @@ package kayenta
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/judged-dev/judged/judge"
@@ -64,7 +65,7 @@ func (p *parser) value() (any, error) {
 	case c == 'f' && p.word("false"):
 		return false, nil
 	case c == 'n' && p.word("null"):
-		return nil, nil
+		return nil, nil //nolint:nilnil // JSON's null
 	}
 	return nil, p.unexpected("a value")
 }
@@ -109,8 +110,8 @@ func (r *settingsReader) fail(names []string, err error) {
 	if r.err != nil {
 		return
 	}
-	for i := len(names) - 1; i >= 0; i-- {
-		err = within(names[i], err)
+	for _, name := range slices.Backward(names) {
+		err = within(name, err)
 	}
 	r.err = within("analysisConfigurations", within("canary", err))
 }

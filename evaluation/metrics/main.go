@@ -83,7 +83,7 @@ func eachCase(path string, do func(*record)) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	unzipped, err := gzip.NewReader(f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)

@@ -174,7 +174,7 @@ func (r *Result) decide(s *Settings) {
 	c := r.Comparison
 	over := func(threshold float64) bool { return math.IsNaN(c.Effect) || c.Effect >= threshold }
 	under := func(threshold float64) bool { return math.IsNaN(c.Effect) || c.Effect <= threshold }
-	critical := false
+	var critical bool
 	switch {
 	case s.Direction != judge.Decrease && c.Lower > c.Bound && over(s.Allowed.Increase):
 		r.Label = High

@@ -61,7 +61,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	m := Metric{Name: s.Signal.Name, Settings: j.settings}
 	m.Settings.Direction = s.Signal.Direction
 	m.Settings.Critical, m.Settings.MustHaveData, m.Settings.Muted = false, false, false
-	w := workers.Get().(*worker)
+	w := workers.Get().(*worker) //nolint:errcheck,forcetypeassert // the pool makes nothing else
 	defer workers.Put(w)
 	w.noise.seed(j.seed)
 	r, err := w.judge(&m, levels(s.Baseline), levels(s.Canary))

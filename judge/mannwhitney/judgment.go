@@ -59,7 +59,7 @@ type Judgment struct {
 // The error, if any, is about the whole judgment: a pair whose metric is not
 // in the config, or settings that cannot be used.
 func (c Config) Judge(pairs []Pair) (Judgment, error) {
-	w := workers.Get().(*worker)
+	w := workers.Get().(*worker) //nolint:errcheck,forcetypeassert // the pool makes nothing else
 	defer workers.Put(w)
 	seed := c.Seed
 	if seed == 0 {

@@ -79,8 +79,10 @@ func TestLabels(t *testing.T) {
 		"sign flip passes":            {ramp(-16, 6), high, direction(judge.Increase), Pass, "", false},
 		"infinite against one number": {[]float64{inf}, []float64{1, 2, 3}, nil, Error, "Metric Classification Failed", false},
 		"allowed increase":            {low, high, func(s *Settings) { s.Allowed.Increase = 4 }, Pass, "", false},
-		"critical increase not met": {low, high, func(s *Settings) { s.Critical = true; s.CriticalEffect.Increase = 4 },
-			High, "m was classified as High", false},
+		"critical increase not met": {
+			low, high, func(s *Settings) { s.Critical = true; s.CriticalEffect.Increase = 4 },
+			High, "m was classified as High", false,
+		},
 		"share of pairs": {low, high, func(s *Settings) {
 			*s = DefaultSettings(CommonLanguage)
 			s.Allowed.Increase = 1

@@ -18,10 +18,10 @@ func countPairs(x, y []float64, mu float64, p *places) (above, equal int) {
 	// [lowest, highest) within the range of these.
 	first := gallop(n, func(i int) bool { return x[i]-mu >= y[0] })
 	last := n - gallop(n, func(i int) bool { return x[n-1-i]-mu <= y[m-1] })
-	lowest, highest, merged := 0, 0, 0
+	lowest, merged := 0, 0
 	if first < last {
 		lowest = gallop(m, func(j int) bool { return y[j] >= x[first]-mu })
-		highest = m - gallop(m, func(j int) bool { return y[m-1-j] <= x[last-1]-mu })
+		highest := m - gallop(m, func(j int) bool { return y[m-1-j] <= x[last-1]-mu })
 		merged, equal = mergeCount(x[first:last+1], y[lowest:highest+1], mu, p.below[first:last+1])
 	}
 	p.base = lowest

@@ -72,6 +72,8 @@ func groupScores(results []Result) []GroupScore {
 				t.counted++
 			case High, Low, NodataFailMetric:
 				t.counted++
+			case Nodata, Error:
+				// In neither number: Kayenta's own gap.
 			}
 		}
 	}

@@ -63,7 +63,8 @@ func (w *window) fill(t *rankTest, limit int) bool {
 	for i, x := range t.x.ascending() {
 		least, most := x-w.high, x-w.low
 		j := t.places.base + int(t.places.below[i])
-		for ; j > 0 && y[j-1] >= least; j-- {
+		for j > 0 && y[j-1] >= least {
+			j--
 		}
 		w.certain += j
 		for ; j < len(y) && y[j] <= most; j++ {
