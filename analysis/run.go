@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/mannwhitney"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -102,6 +103,9 @@ func Judge(inputs []Input, alpha float64) judge.Judgment {
 	}, alpha)
 	for i := range j.Findings {
 		f := &j.Findings[i]
+		if f.Judge == mannwhitney.Name {
+			j.Alpha = 0 // it spends what it spends: no promise holds for the whole
+		}
 		in := byName[f.Signal.Name]
 		f.Warnings = append(slices.Clip(in.Warnings), f.Warnings...)
 		f.Evidence = in.Evidence

@@ -280,6 +280,15 @@ func TestSameQueryOnBothSidesIsNoPass(t *testing.T) {
 	}
 }
 
+func TestKayentasJudgeMakesNoPromise(t *testing.T) {
+	c := latency()
+	c.Metrics[0].Judge = "mannwhitney"
+	r := run(t, c, &fakeSource{answers: answers{"latency 1": noisy(0.2, 1), "latency 2": noisy(0.4, 2)}})
+	if r.Verdict != judge.Fail || r.Alpha != 0 {
+		t.Errorf("%v at alpha %v, want FAIL without a promise", r.Verdict, r.Alpha)
+	}
+}
+
 func TestPanickingSourceIsAnError(t *testing.T) {
 	r := run(t, latency(), &fakeSource{answers: answers{"latency 1": noisy(0.2, 1), "latency 2": func(metrics.Grid) (metrics.Result, error) { panic("oops") }}})
 	if r.Verdict != judge.Error || !strings.Contains(r.Findings[0].Reason, "oops") {

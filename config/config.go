@@ -7,6 +7,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -121,6 +122,13 @@ func parse(text []byte, path string, message proto.Message) error {
 func parseLimited(text []byte, path string, message proto.Message, limit int) error {
 	if len(text) > limit {
 		return &ParseError{Path: path, Problems: []string{fmt.Sprintf("%s has more than %d bytes", path, limit)}}
+	}
+	// YAML knows five line breaks, protoyaml's places only one: with another
+	// they would point elsewhere.
+	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
+	if i := bytes.IndexAny(text, "\u0085\u2028\u2029"); i >= 0 {
+		line := 1 + bytes.Count(text[:i], []byte("\n"))
+		return &ParseError{Path: path, Problems: []string{fmt.Sprintf("%s:%d a Unicode line break (U+0085, U+2028 or U+2029): use an ordinary one", path, line)}}
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {

@@ -22,7 +22,8 @@ type Judgment struct {
 	Reasons []string
 	// Findings are sorted: what decided comes first.
 	Findings []Finding
-	// Alpha is the family-wise error that was spent.
+	// Alpha is the family-wise error that was spent; 0 if none was promised,
+	// as when Kayenta's judge took part.
 	Alpha float64
 }
 

@@ -11,9 +11,12 @@ import (
 type Reason int
 
 const (
+	// Unsorted: nobody said. The zero value, so that a forgotten reason does
+	// not look like one that passes by itself.
+	Unsorted Reason = iota
 	// Unavailable: the backend did not answer in time or answered 5xx; a
 	// later try may succeed.
-	Unavailable Reason = iota
+	Unavailable
 	// BadQuery: the backend refuses the query; somebody has to change it.
 	BadQuery
 	// Denied: credentials are missing, wrong or not allowed to read this.
@@ -32,7 +35,7 @@ const (
 )
 
 var reasonWords = map[Reason]string{
-	Unavailable: "unavailable", BadQuery: "bad query", Denied: "denied", Throttled: "throttled",
+	Unsorted: "failed", Unavailable: "unavailable", BadQuery: "bad query", Denied: "denied", Throttled: "throttled",
 	BadAnswer: "bad answer", TooLarge: "too large", Misconfigured: "misconfigured", Canceled: "canceled",
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/config"
+	"github.com/judged-dev/judged/judge"
 )
 
 type lintCommand struct {
@@ -55,7 +56,8 @@ func (c lintCommand) Run(w world) error {
 }
 
 func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
-	fmt.Fprintf(w, "%s: %d metrics, %v in intervals of %v\n", p.Config.Name, len(p.Signals), p.Window.Duration(), p.Config.Schedule.Interval)
+	fmt.Fprintf(w, "%s: %d metrics, %s in intervals of %s\n", p.Config.Name, len(p.Signals),
+		judge.FormatWait(p.Window.Duration()), judge.FormatWait(p.Config.Schedule.Interval))
 	fmt.Fprintf(w, "judges  %s\n", p.Window)
 	if p.History.Duration() > 0 {
 		fmt.Fprintf(w, "history %s\n", p.History)
@@ -75,7 +77,7 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 			role = "is reported"
 		}
 		fmt.Fprintf(w, "\n%s (%s, %s is bad, %s)\n", m.Name, m.Kind, m.Direction, role)
-		fmt.Fprintf(w, "  judge      %s; FAIL beyond %s, PASS within %s\n", name, m.Margin, m.Tolerance)
+		fmt.Fprintf(w, "  judge      %s; FAIL beyond %s, PASS within %s\n", name, beyond(m.Signal), m.Tolerance.Format(m.DisplayUnit()))
 		fmt.Fprintf(w, "  source     %s\n", m.Source)
 		if s.Err != nil {
 			problems++
@@ -90,4 +92,12 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 		}
 	}
 	return problems
+}
+
+// beyond says what a FAIL must exceed; a margin of nothing leaves chance.
+func beyond(s judge.Signal) string {
+	if s.Margin == (judge.Margin{}) {
+		return "what chance explains"
+	}
+	return s.Margin.Format(s.DisplayUnit())
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 
@@ -19,11 +21,17 @@ type output struct {
 func (o output) print(w world, r *analysis.Result) error {
 	switch o.Format {
 	case "json":
-		text, err := protojson.MarshalOptions{Multiline: true, Indent: "  "}.Marshal(wire.ResultProto(r, version()))
+		text, err := protojson.Marshal(wire.ResultProto(r, version()))
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w.stdout, "%s\n", text)
+		// protojson varies its white space from build to build; the same
+		// result should be the same bytes.
+		var even bytes.Buffer
+		if err := json.Indent(&even, text, "", "  "); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.stdout, "%s\n", even.Bytes())
 		return err
 	case "markdown":
 		return report.Markdown(w.stdout, r)

@@ -736,7 +736,8 @@ type Judgment struct {
 	History *Window `protobuf:"bytes,9,opt,name=history,proto3" json:"history,omitempty"`
 	// The length of one interval.
 	Interval *durationpb.Duration `protobuf:"bytes,10,opt,name=interval,proto3" json:"interval,omitempty"`
-	// The family-wise error that was spent.
+	// The family-wise error that was spent; 0 if none was promised, as when
+	// Kayenta's judge took part.
 	Alpha float64 `protobuf:"fixed64,11,opt,name=alpha,proto3" json:"alpha,omitempty"`
 	// The version of judged that judged.
 	JudgedVersion string `protobuf:"bytes,12,opt,name=judged_version,json=judgedVersion,proto3" json:"judged_version,omitempty"`
