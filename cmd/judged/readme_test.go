@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/judged-dev/judged/config"
+)
+
+var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// The configs in the README are what people copy first.
+func TestReadmeConfigs(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Fatal("README.md has no YAML block")
+	}
+	for _, b := range blocks {
+		if _, err := config.Parse([]byte(b[1]), "README.md"); err != nil {
+			t.Errorf("a config of the README is wrong:\n%v", err)
+		}
+	}
+}
+
+// The README shows what the command prints.
+func TestReadmeOutput(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	w := system()
+	w.stdout = &out
+	if code := run(t.Context(), []string{"run", "../../examples/shop/canary.yaml"}, w); code != exitFail {
+		t.Fatalf("exit code %d, want %d", code, exitFail)
+	}
+	if !strings.Contains(string(readme), strings.TrimSpace(out.String())) {
+		t.Errorf("the README shows something else than the command prints:\n%s", out.String())
+	}
+}
