@@ -107,7 +107,7 @@ func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sa
 				findings[i].Reason = "there is no judge for this signal"
 				continue
 			}
-			findings[i] = j.Judge(s)
+			findings[i] = silenced(j.Judge(s), s)
 			if findings[i].Verdict != Fail {
 				still = append(still, i)
 			}

@@ -110,6 +110,53 @@ func TestNothingIsNeverAPass(t *testing.T) {
 	}
 }
 
+// passes passes everything.
+type passes struct{ verdict judge.Verdict }
+
+func (passes) Name() string { return "passes" }
+
+func (p passes) Judge(s judge.Sample) judge.Finding {
+	f := judge.NewFinding("passes", s)
+	f.Verdict, f.Classification = p.verdict, judge.Similar
+	return f
+}
+
+func TestSilentCanaryDoesNotPass(t *testing.T) {
+	// side has data in the first n of 20 intervals.
+	side := func(n int) judge.Side {
+		var s judge.Side
+		for i := range 20 {
+			v := 1.0
+			if i >= n {
+				v = math.NaN()
+			}
+			s.Values = append(s.Values, v)
+		}
+		return s
+	}
+	for _, c := range []struct {
+		name             string
+		baseline, canary int
+		judged, want     judge.Verdict
+	}{
+		{"both to the end", 20, 20, judge.Pass, judge.Pass},
+		{"the canary stops", 20, 9, judge.Pass, judge.Inconclusive},
+		{"the canary stops at the last quarter", 20, 15, judge.Pass, judge.Inconclusive},
+		{"a few late samples", 20, 16, judge.Pass, judge.Pass},
+		{"both stop", 15, 15, judge.Pass, judge.Pass},
+		{"a failure stands", 20, 9, judge.Fail, judge.Fail},
+	} {
+		s := judge.Sample{Signal: judge.Signal{Name: "a"}, Pair: judge.Pair{Baseline: side(c.baseline), Canary: side(c.canary)}}
+		got := judge.Compare([]judge.Sample{s}, func(judge.Sample) judge.Judge { return passes{c.judged} }, 0.05)
+		if got.Verdict != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got.Verdict, c.want)
+		}
+		if c.canary == 9 && c.want == judge.Inconclusive && !strings.Contains(got.Findings[0].Reason, "last 11 intervals") {
+			t.Errorf("%s: %s", c.name, got.Findings[0].Reason)
+		}
+	}
+}
+
 func TestDecideOrder(t *testing.T) {
 	finding := func(name string, v judge.Verdict, critical bool) judge.Finding {
 		f := judge.NewFinding("test", judge.Sample{Signal: judge.Signal{Name: name, Critical: critical}})

@@ -39,7 +39,11 @@ func (c lintCommand) Run(w world) error {
 		return err
 	}
 	defer closeSources(sources, w)
-	window, history, err := cfg.Schedule.Window(w.now())
+	now := w.now()
+	if start := cfg.Schedule.Start; !start.IsZero() {
+		now = start.AddDate(1, 0, 0) // a release to come is planned as a whole
+	}
+	window, history, err := cfg.Schedule.Window(now)
 	if err != nil {
 		return err
 	}
@@ -47,12 +51,27 @@ func (c lintCommand) Run(w world) error {
 	if err != nil {
 		return err
 	}
+	for i := range plan.Signals {
+		checkRecording(&plan.Signals[i], sources)
+	}
 	problems := printPlan(w.stdout, plan)
 	if problems > 0 {
 		fmt.Fprintf(w.stdout, "\n%d of %d metrics cannot be asked.\n", problems, len(plan.Signals))
 		return verdictError{exitError}
 	}
 	return nil
+}
+
+// checkRecording opens what is a file here: reading it asks nobody, and a
+// misspelt path is the most common mistake.
+func checkRecording(s *analysis.PlannedSignal, sources *analysis.Sources) {
+	provider, err := sources.Provider(s.Metric.Source)
+	if s.Err != nil || err != nil || provider.Name != "recording" {
+		return
+	}
+	if _, err := sources.Source(s.Metric.Source); err != nil {
+		s.Err = err
+	}
 }
 
 func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
