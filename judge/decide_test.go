@@ -110,7 +110,7 @@ func TestNothingIsNeverAPass(t *testing.T) {
 	}
 }
 
-// passes passes everything.
+// passes gives every sample the same verdict.
 type passes struct{ verdict judge.Verdict }
 
 func (passes) Name() string { return "passes" }
