@@ -2,11 +2,13 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/judged-dev/judged/config"
+	"github.com/judged-dev/judged/metrics"
 )
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
@@ -24,6 +26,32 @@ func TestReadmeConfigs(t *testing.T) {
 	for _, b := range blocks {
 		if _, err := config.Parse([]byte(b[1]), "README.md"); err != nil {
 			t.Errorf("a config of the README is wrong:\n%v", err)
+		}
+	}
+}
+
+func TestSourcesSettings(t *testing.T) {
+	text, err := os.ReadFile("../../docs/sources.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := yamlBlock.FindAllStringSubmatch(string(text), -1)
+	if len(blocks) == 0 {
+		t.Fatal("docs/sources.md has no YAML block")
+	}
+	for _, b := range blocks {
+		path := filepath.Join(t.TempDir(), "sources.yaml")
+		if err := os.WriteFile(path, []byte(b[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		settings, err := config.LoadSettings(path)
+		if err != nil {
+			t.Errorf("settings in docs/sources.md are wrong:\n%v", err)
+		}
+		for _, s := range settings {
+			if _, err := metrics.Lookup(s.Provider); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
