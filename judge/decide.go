@@ -72,16 +72,23 @@ func longestWait(samples []Sample, findings []Finding) time.Duration {
 
 // families splits the samples' indices into those that decide and the rest.
 func families(samples []Sample) [2][]int {
-	critical := slices.ContainsFunc(samples, func(s Sample) bool { return s.Signal.Critical })
+	decides := Deciding(samples, func(s Sample) Signal { return s.Signal })
 	var f [2][]int
 	for i, s := range samples {
-		if critical && !s.Signal.Critical {
-			f[1] = append(f[1], i)
-		} else {
+		if decides(s) {
 			f[0] = append(f[0], i)
+		} else {
+			f[1] = append(f[1], i)
 		}
 	}
 	return f
+}
+
+// Deciding returns the rule which of all decide the verdict: those whose signal
+// is critical, or all if none is.
+func Deciding[T any](all []T, signal func(T) Signal) func(T) bool {
+	critical := slices.ContainsFunc(all, func(one T) bool { return signal(one).Critical })
+	return func(one T) bool { return !critical || signal(one).Critical }
 }
 
 // maxSteps bounds the rounds of the step-down. Stopping early is safe: further
@@ -105,9 +112,9 @@ func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sa
 				findings[i] = NewFinding("", s)
 				findings[i].Classification, findings[i].Verdict = Failed, Error
 				findings[i].Reason = "there is no judge for this signal"
-				continue
+			} else {
+				findings[i] = silenced(j.Judge(s), s)
 			}
-			findings[i] = silenced(j.Judge(s), s)
 			if findings[i].Verdict != Fail {
 				still = append(still, i)
 			}
@@ -151,8 +158,7 @@ func Decide(findings []Finding, alpha float64) Judgment {
 		j.Reasons = []string{"no signal was compared"}
 		return j
 	}
-	anyCritical := slices.ContainsFunc(findings, func(f Finding) bool { return f.Signal.Critical })
-	decides := func(f Finding) bool { return f.Signal.Critical || !anyCritical }
+	decides := Deciding(findings, func(f Finding) Signal { return f.Signal })
 	slices.SortStableFunc(j.Findings, func(a, b Finding) int {
 		return cmp.Or(
 			cmp.Compare(severity(a.Verdict), severity(b.Verdict)),

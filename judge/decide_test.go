@@ -97,6 +97,21 @@ func TestCriticalSignalsDecide(t *testing.T) {
 	}
 }
 
+// Only a rejection frees a share of alpha: a signal that nobody can judge must
+// not make it easier for the others to fail.
+func TestMissingJudgeFreesNoAlpha(t *testing.T) {
+	j := byP{map[string][]float64{}}
+	got := judge.Compare(samples(map[string]float64{"a": .04, "b": 1}), func(s judge.Sample) judge.Judge {
+		if s.Signal.Name == "b" {
+			return nil
+		}
+		return j
+	}, 0.05)
+	if got.Verdict != judge.Error || len(j.shares["a"]) != 1 || j.shares["a"][0] != 0.025 {
+		t.Errorf("%v, a was judged at %v; want ERROR and .025 only", got.Verdict, j.shares["a"])
+	}
+}
+
 func TestNothingIsNeverAPass(t *testing.T) {
 	if j := judge.Compare(nil, nil, 0.05); j.Verdict != judge.Error || j.Summary == "" {
 		t.Errorf("no samples: %v %q", j.Verdict, j.Summary)

@@ -67,6 +67,17 @@ type Side struct {
 	Totals []float64
 }
 
+// Has reports whether interval i holds data: a value, and a total where there
+// are totals, that is neither NaN nor infinite. Totals must be as long as
+// Values.
+func (s Side) Has(i int) bool {
+	return finite(s.Values[i]) && (s.Totals == nil || finite(s.Totals[i]))
+}
+
+// finite uses that only NaN and infinities differ from themselves by a NaN: it
+// is asked of every number, several times.
+func finite(v float64) bool { return v-v == 0 }
+
 // Pair is both arms over the same intervals.
 type Pair struct {
 	Baseline, Canary Side

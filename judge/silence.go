@@ -1,9 +1,6 @@
 package judge
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // shortestSilence is the least number of intervals at the end of a window
 // whose silence means something; a quarter of a shorter window is one or two
@@ -17,16 +14,16 @@ const shortestSilence = 3
 // makes nothing better.
 func silenced(f Finding, s Sample) Finding {
 	n := len(s.Canary.Values)
-	if f.Verdict != Pass || len(s.Baseline.Values) != n || n/4 < shortestSilence {
+	if f.Verdict != Pass || !onOneGrid(s.Pair) || n/4 < shortestSilence {
 		return f
 	}
 	first := n - n/4
 	baseline := 0
 	for i := first; i < n; i++ {
-		if s.Canary.has(i) {
+		if s.Canary.Has(i) {
 			return f
 		}
-		if s.Baseline.has(i) {
+		if s.Baseline.Has(i) {
 			baseline++
 		}
 	}
@@ -34,7 +31,7 @@ func silenced(f Finding, s Sample) Finding {
 		return f
 	}
 	last := first
-	for last > 0 && !s.Canary.has(last-1) {
+	for last > 0 && !s.Canary.Has(last-1) {
 		last--
 	}
 	f.Classification, f.Verdict = NoData, Inconclusive
@@ -42,8 +39,14 @@ func silenced(f Finding, s Sample) Finding {
 	return f
 }
 
-// has reports whether interval i holds data.
-func (s Side) has(i int) bool {
-	return !math.IsNaN(s.Values[i]) && !math.IsInf(s.Values[i], 0) &&
-		(i >= len(s.Totals) || !math.IsNaN(s.Totals[i]) && !math.IsInf(s.Totals[i], 0))
+// onOneGrid reports whether every slice of the pair that is there has the same
+// length.
+func onOneGrid(p Pair) bool {
+	n := len(p.Baseline.Values)
+	for _, other := range [][]float64{p.Canary.Values, p.Baseline.Totals, p.Canary.Totals} {
+		if other != nil && len(other) != n {
+			return false
+		}
+	}
+	return len(p.Canary.Values) == n
 }

@@ -57,13 +57,6 @@ func Lookup(name string) (Provider, error) {
 	return p, nil
 }
 
-// Providers returns the names of all registered providers, sorted.
-func Providers() []string {
-	registry.RLock()
-	defer registry.RUnlock()
-	return slices.Sorted(maps.Keys(registry.providers))
-}
-
 // ErrUnknownSource is wrapped by errors about a source's name that nothing
 // was configured for.
 var ErrUnknownSource = errors.New("unknown source")

@@ -112,14 +112,8 @@ func commonLevel(findings []judge.Finding) float64 {
 // the critical ones, or all if none is critical. some is true if some decide
 // and others do not.
 func deciders(findings []judge.Finding) (decides func(judge.Finding) bool, some bool) {
-	critical := 0
-	for _, f := range findings {
-		if f.Signal.Critical {
-			critical++
-		}
-	}
-	return func(f judge.Finding) bool { return critical == 0 || f.Signal.Critical },
-		critical > 0 && critical < len(findings)
+	decides = judge.Deciding(findings, func(f judge.Finding) judge.Signal { return f.Signal })
+	return decides, slices.ContainsFunc(findings, func(f judge.Finding) bool { return !decides(f) })
 }
 
 // comparison says what was compared, in parts that a format joins: the scopes,

@@ -81,10 +81,7 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 	if p.History.Duration() > 0 {
 		fmt.Fprintf(w, "history %s\n", p.History)
 	}
-	anyCritical := false
-	for _, s := range p.Signals {
-		anyCritical = anyCritical || s.Metric.Critical
-	}
+	decides := judge.Deciding(p.Signals, func(s analysis.PlannedSignal) judge.Signal { return s.Metric.Signal })
 	for _, s := range p.Signals {
 		m := s.Metric
 		name := m.Judge
@@ -92,7 +89,7 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 			name = analysis.DefaultJudge(m.Kind).Name()
 		}
 		role := "decides"
-		if anyCritical && !m.Critical {
+		if !decides(s) {
 			role = "is reported"
 		}
 		fmt.Fprintf(w, "\n%s (%s, %s is bad, %s)\n", m.Name, m.Kind, m.Direction, role)

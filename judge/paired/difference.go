@@ -24,7 +24,7 @@ func align(p judge.Pair) pairs {
 	b, c := p.Baseline.Values, p.Canary.Values
 	whole := true
 	for i := range b {
-		if !verdict.Present(p.Baseline, i) || !verdict.Present(p.Canary, i) {
+		if !p.Baseline.Has(i) || !p.Canary.Has(i) {
 			whole = false
 			break
 		}
@@ -34,7 +34,7 @@ func align(p judge.Pair) pairs {
 	}
 	var out pairs
 	for i := range b {
-		if verdict.Present(p.Baseline, i) && verdict.Present(p.Canary, i) {
+		if p.Baseline.Has(i) && p.Canary.Has(i) {
 			out.baseline = append(out.baseline, b[i])
 			out.canary = append(out.canary, c[i])
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/judge/internal/stat"
-	"github.com/judged-dev/judged/judge/internal/verdict"
 )
 
 // Kind is what events are counted against.
@@ -71,7 +70,7 @@ func (k Kind) Collect(p judge.Pair) (Data, error) {
 		least:    math.Inf(1),
 	}
 	for i := range n {
-		if !verdict.Present(p.Baseline, i) || !verdict.Present(p.Canary, i) {
+		if !p.Baseline.Has(i) || !p.Canary.Has(i) {
 			continue
 		}
 		b, bExposure, err := k.interval("baseline", p.Baseline, i)

@@ -45,7 +45,7 @@ func Screen(f *judge.Finding, s judge.Sample) bool {
 	}{{"baseline", s.Baseline, &f.Baseline}, {"canary", s.Canary, &f.Canary}} {
 		infinite := 0
 		for i := range n {
-			if !Present(side.data, i) {
+			if !side.data.Has(i) {
 				side.to.Missing++
 			}
 			if math.IsInf(side.data.Values[i], 0) || side.data.Totals != nil && math.IsInf(side.data.Totals[i], 0) {
@@ -74,15 +74,6 @@ func Screen(f *judge.Finding, s judge.Sample) bool {
 	}
 	return false
 }
-
-// Present reports whether interval i of a side holds data.
-func Present(side judge.Side, i int) bool {
-	return finite(side.Values[i]) && (side.Totals == nil || finite(side.Totals[i]))
-}
-
-// finite uses that only NaN and infinities differ from themselves by a NaN: it
-// is asked of every number, several times.
-func finite(v float64) bool { return v-v == 0 }
 
 // sameGrid reports whether every slice of the pair has the same length, and
 // totals are given for both sides or for none.
