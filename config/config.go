@@ -249,6 +249,12 @@ func structureProblems(document *yaml.Node, path string, text []byte) []string {
 			report(n, fmt.Sprintf("nested more than %d levels deep", maxDepth))
 			return
 		}
+		if n.Line > len(lines) {
+			// "---" and "?" alone leave their empty value one line below the
+			// end, where protoyaml cannot show it.
+			problems = append(problems, at(path, len(lines), 1, lines[len(lines)-1], "the file ends where a value is expected"))
+			return
+		}
 		switch n.Kind {
 		case yaml.AliasNode:
 			report(n, "aliases are not supported: write the value out")
