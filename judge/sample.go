@@ -12,6 +12,9 @@ const (
 	Count
 	// Ratio is events out of a total per interval: errors out of requests.
 	Ratio
+	// Distribution is the observations of each interval as a histogram:
+	// request latencies, response sizes.
+	Distribution
 )
 
 // Direction says which change of a signal is bad. The zero value is two-sided.
@@ -65,6 +68,9 @@ type Side struct {
 	// Totals holds the exposure of each interval: the requests of a Ratio, the
 	// pod-minutes of a Count. Nil means equal exposure on both sides.
 	Totals []float64
+	// Histograms holds one histogram per interval of a Distribution, whose
+	// Values are nil; an interval without data has no counts.
+	Histograms []Histogram
 }
 
 // Has reports whether interval i holds data: a value, and a total where there
@@ -83,6 +89,17 @@ type Pair struct {
 	Baseline, Canary Side
 }
 
+// Pods is a signal's data of every instance of the arms: pods, hosts, VMs.
+// They tell how much healthy instances differ, which the arms' totals cannot.
+type Pods struct {
+	// Baseline and Canary hold one Side a pod, each as long as the window.
+	Baseline, Canary []Side
+	// BaselineHistory and CanaryHistory are the same pods before the change, in
+	// the same order, each as long as the history. Nil where the pods did not
+	// exist yet.
+	BaselineHistory, CanaryHistory []Side
+}
+
 // Sample is all that a judge may know about one signal.
 type Sample struct {
 	Signal Signal
@@ -90,6 +107,9 @@ type Sample struct {
 	// History is the same two arms before the change (A/A data), oldest
 	// first, or nil. It calibrates what difference between the arms is normal.
 	History *Pair
+	// Pods is the same data instance by instance, where it is known; nil
+	// otherwise. Its sides are on the grid of Pair and History.
+	Pods *Pods
 	// Step is the length of one interval; reasons use it to say how much
 	// longer to wait. 0 if unknown.
 	Step time.Duration
