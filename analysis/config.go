@@ -146,7 +146,7 @@ func (c Config) withDefaults() (Config, error) {
 				problem("metric %q: %v", m.Name, err)
 			}
 		}
-		m.Signal = DefaultMargins(m.Signal, Given{Margin: m.HasMargin, Tolerance: m.HasTolerance, History: s.History > 0})
+		m.Signal = DefaultMargins(m.Signal, Given{Margin: m.HasMargin, Tolerance: m.HasTolerance})
 		for _, v := range []float64{m.Margin.Relative, m.Margin.Absolute, m.Tolerance.Relative, m.Tolerance.Absolute, m.Weight} {
 			if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 				problem("metric %q has a margin, tolerance or weight that is negative or not finite", m.Name)
@@ -163,21 +163,14 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Given says what DefaultMargins need not choose, and what it may rely on.
-type Given struct {
-	Margin, Tolerance bool
-	// History: the arms' normal difference is known, so that hosts which are
-	// not quite alike need no room of their own.
-	History bool
-}
+// Given says what DefaultMargins need not choose.
+type Given struct{ Margin, Tolerance bool }
 
 // DefaultMargins fills in the margin and tolerance of s where they were not
 // given.
 //
-// A margin says what is too small to matter: for a level 5 % with a history
-// and 10 % without one (on recorded production metrics, healthy hosts differ
-// by that much for reasons of their own, see docs/evaluation.md), and nothing
-// at all for events, whose random error is priced in by the judge.
+// A margin says what is too small to matter: 5 % for levels and counts, nothing
+// at all for shares, most of which count errors.
 //
 // A tolerance says what a PASS must exclude: 25 %, for a critical level 10 %.
 // For shares also less than 0.1 points, for counts less than one event in ten
@@ -185,11 +178,8 @@ type Given struct {
 func DefaultMargins(s judge.Signal, given Given) judge.Signal {
 	if !given.Margin {
 		s.Margin = judge.Margin{}
-		if s.Kind == judge.Gauge {
-			s.Margin.Relative = 0.10
-			if given.History {
-				s.Margin.Relative = 0.05
-			}
+		if s.Kind != judge.Ratio {
+			s.Margin.Relative = 0.05
 		}
 	}
 	if !given.Tolerance {

@@ -11,12 +11,13 @@ import (
 	"github.com/judged-dev/judged/judge/mannwhitney"
 	"github.com/judged-dev/judged/judge/paired"
 	"github.com/judged-dev/judged/judge/ratio"
+	"github.com/judged-dev/judged/judge/shape"
 )
 
 // judges are those that a config can name, with default options.
 var judges = func() map[string]judge.Judge {
 	byName := map[string]judge.Judge{}
-	for _, j := range []judge.Judge{paired.Judge{}, counts.Judge{}, ratio.Judge{}, mannwhitney.New(mannwhitney.Options{})} {
+	for _, j := range []judge.Judge{paired.Judge{}, counts.Judge{}, ratio.Judge{}, shape.Judge{}, mannwhitney.New(mannwhitney.Options{})} {
 		byName[j.Name()] = j
 	}
 	return byName
@@ -31,16 +32,23 @@ func JudgeByName(name string) (judge.Judge, error) {
 	return j, nil
 }
 
-// DefaultJudge returns the judge for a kind of signal.
+// DefaultJudge returns the judge for a kind of signal: one for its level and,
+// where single intervals say something, one for its shape.
 func DefaultJudge(k judge.Kind) judge.Judge {
 	switch k {
 	case judge.Count:
-		return counts.Judge{}
+		return withShape(counts.Judge{})
 	case judge.Ratio:
 		return ratio.Judge{}
 	case judge.Gauge:
-		return paired.Judge{}
+		return withShape(paired.Judge{})
 	default:
 		return nil
 	}
+}
+
+// withShape gives the level and the shape half of the error each: on recorded
+// metrics most of what the level misses is a matter of shape.
+func withShape(level judge.Judge) judge.Judge {
+	return judge.Panel{{Judge: level, Share: 0.5}, {Judge: shape.Judge{}, Share: 0.5}}
 }

@@ -45,6 +45,7 @@ func Compare(samples []Sample, choose func(Sample) Judge, alpha float64) Judgmen
 	for _, family := range families(samples) {
 		stepDown(samples, findings, family, choose, alpha)
 	}
+	hearSilence(samples, findings)
 	j := Decide(findings, alpha)
 	if wait := longestWait(samples, findings); j.Verdict == Inconclusive && wait > 0 {
 		j.Summary = strings.TrimSuffix(j.Summary, ".") + "; about " + FormatWait(wait) + " more would probably decide."
@@ -106,14 +107,14 @@ func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sa
 		var still []int
 		for _, i := range open {
 			s := samples[i]
-			s.Alpha = share
+			s.Alpha, s.PassAlpha = share, 2*alpha
 			j := choose(s)
 			if j == nil {
 				findings[i] = NewFinding("", s)
 				findings[i].Classification, findings[i].Verdict = Failed, Error
 				findings[i].Reason = "there is no judge for this signal"
 			} else {
-				findings[i] = silenced(j.Judge(s), s)
+				findings[i] = j.Judge(s)
 			}
 			if findings[i].Verdict != Fail {
 				still = append(still, i)

@@ -48,6 +48,12 @@ const (
 	Difference Measure = "difference"
 	// RateRatio is the ratio of event rates (per exposure); 1 is no change.
 	RateRatio Measure = "rate-ratio"
+	// RatioOfTails is the ratio of the worst tenth of the intervals, beyond
+	// that of the levels; 1 is no change.
+	RatioOfTails Measure = "tail-ratio"
+	// RatioOfSpreads is the ratio of the coefficients of variation; 1 is no
+	// change.
+	RatioOfSpreads Measure = "spread-ratio"
 )
 
 // Effect is how far the canary is from the baseline: a point estimate and a
@@ -98,6 +104,9 @@ type Finding struct {
 	// AdjustedPValue is PValue after Decide took the other signals into
 	// account (Holm); NaN before.
 	AdjustedPValue float64
+	// Aspects are the ways in which a Panel looked at the signal, its lead
+	// first; empty for a judge alone.
+	Aspects []Aspect
 	// EffectiveN is the number of independent intervals the data are worth.
 	EffectiveN float64
 	// Needed is how many intervals in all would probably decide, 0 if
@@ -110,6 +119,16 @@ type Finding struct {
 	// Evidence says where the numbers came from; whoever fetched them fills
 	// it in.
 	Evidence Evidence
+}
+
+// Aspect is what one judge of a Panel found.
+type Aspect struct {
+	// Judge is its name.
+	Judge string
+	// Effect is what it measured.
+	Effect Effect
+	// PValue is its p value after the panel's division.
+	PValue float64
 }
 
 // Evidence is where a finding's data came from: the queries as they were

@@ -117,13 +117,45 @@ type Sample struct {
 	// healthy canary's interval lies beyond zero effect with at most this
 	// probability. 0 counts as DefaultAlpha.
 	Alpha float64
+	// PassAlpha is the two-sided error of the interval that a PASS rests on; 0
+	// counts as Alpha. A release passes only if every signal does, so each may
+	// use the whole error (intersection-union test; Berger 1982, Technometrics
+	// 24:295-300), while Alpha is shared among them.
+	PassAlpha float64
+	// Look, if not nil, says that this is one of several looks at growing data:
+	// it returns how much of an error that is spent over all looks this one may
+	// spend. See package sequential.
+	Look func(alpha float64) float64
+	// Assignment says what makes healthy arms alike. It matters only where no
+	// history tells how much they differ.
+	Assignment Assignment
 }
+
+// Assignment says how the work that a signal measures comes to an arm.
+type Assignment int
+
+const (
+	// Instances: the arms are different instances, which are never quite
+	// alike. Without a history a FAIL must clear what healthy instances differ
+	// by.
+	Instances Assignment = iota
+	// Randomized: each request is sent to either arm by chance, and the arms'
+	// instances are alike, so that nothing but chance makes healthy arms
+	// differ. A history is then used for the noise alone.
+	Randomized
+)
 
 // DefaultAlpha is the two-sided error of a signal judged alone.
 const DefaultAlpha = 0.05
 
-// Level returns the confidence level of this sample's interval, 1 - Alpha.
-func (s Sample) Level() float64 { return 1 - s.alpha() }
+// Level returns the confidence level of this sample's interval: 1 - Alpha, or
+// what this look may spend of it.
+func (s Sample) Level() float64 {
+	if s.Look != nil {
+		return 1 - s.Look(s.alpha())
+	}
+	return 1 - s.alpha()
+}
 
 func (s Sample) alpha() float64 {
 	if s.Alpha <= 0 {

@@ -39,11 +39,12 @@ func system() world {
 
 // commands is the command line. Each field's command has a file of its own.
 type commands struct {
-	Run     runCommand     `cmd:"" help:"Judge a release: ask the sources of a config and compare both sides."`
-	Judge   judgeCommand   `cmd:"" help:"Judge samples from standard input or a file."`
-	Lint    lintCommand    `cmd:"" help:"Check a config and say what it would ask of whom."`
-	Serve   serveCommand   `cmd:"" help:"Serve judgments over gRPC, Connect and HTTP."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Run      runCommand      `cmd:"" help:"Judge a release: ask the sources of a config and compare both sides."`
+	Judge    judgeCommand    `cmd:"" help:"Judge samples from standard input or a file."`
+	Lint     lintCommand     `cmd:"" help:"Check a config and say what it would ask of whom."`
+	Backtest backtestCommand `cmd:"" help:"Measure judges on labelled cases: false alarms and detections."`
+	Serve    serveCommand    `cmd:"" help:"Serve judgments over gRPC, Connect and HTTP."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 const about = `Is this release worse than what runs now? judged compares the metrics of a canary
@@ -52,6 +53,7 @@ with those of the baseline and says PASS, FAIL or INCONCLUSIVE, with the reason.
   judged run canary.yaml            # judge a release as its config says
   judged lint canary.yaml           # what would that ask, and of whom?
   judged judge < samples.json       # judge numbers that you bring along
+  judged backtest cases.jsonl.gz    # how often is a judge wrong?
   judged serve --sources judged.yaml
 
 Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not judge.`

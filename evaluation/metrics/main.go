@@ -138,7 +138,7 @@ func (r *record) judge() judge.Verdict {
 		if m.BaselineHistory != nil {
 			sample.History = &judge.Pair{Baseline: judge.Side{Values: values(m.BaselineHistory)}, Canary: judge.Side{Values: values(m.CanaryHistory)}}
 		}
-		sample.Signal = analysis.DefaultMargins(s, analysis.Given{History: sample.History != nil})
+		sample.Signal = analysis.DefaultMargins(s, analysis.Given{})
 		inputs = append(inputs, analysis.Input{Sample: sample})
 	}
 	return analysis.Judge(inputs, judge.DefaultAlpha).Verdict

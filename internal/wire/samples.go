@@ -20,7 +20,7 @@ func Inputs(r *judgedv1.JudgeRequest) []analysis.Input {
 			Judge: s.GetJudge(),
 			Sample: judge.Sample{
 				Signal: analysis.DefaultMargins(signal, analysis.Given{
-					Margin: s.GetMargin() != nil, Tolerance: s.GetTolerance() != nil, History: s.GetBaselineHistory() != nil,
+					Margin: s.GetMargin() != nil, Tolerance: s.GetTolerance() != nil,
 				}),
 				Pair: judge.Pair{Baseline: sideOf(s.GetBaseline()), Canary: sideOf(s.GetCanary())},
 				Step: r.GetInterval().AsDuration(),

@@ -40,6 +40,10 @@ func (w World) Draw(r *rand.Rand, ratio float64) judge.Sample {
 	if w.History > 0 {
 		past := cut(whole, 0, w.History)
 		s.History = &past
+	} else {
+		// Only a history could tell a standing difference of the arms; in
+		// these worlds there is none.
+		s.Assignment = judge.Randomized
 	}
 	return s
 }

@@ -58,6 +58,8 @@ func (p pairs) positive() bool {
 type scale struct {
 	log      bool
 	exponent int
+	// level is the mean size of both sides.
+	level float64
 }
 
 // clip bounds a number in units of the scale so that its square stays finite.

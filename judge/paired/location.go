@@ -36,6 +36,10 @@ func (l location) stdErr() float64 { return math.Hypot(l.se, l.seHistory) }
 // segment is one stretch of differences after Huber's treatment.
 type segment struct {
 	stat.Series
+	// beside is the noise beside a straight line; thirds are the medians of
+	// the segment's thirds. They are only measured on demand.
+	beside stat.Series
+	thirds [3]float64
 	// exact: every difference is the same number.
 	exact bool
 }
@@ -50,22 +54,47 @@ func newSegment(d, pseudo, scratch []float64) segment {
 	same := resolution * max(math.Abs(lo), math.Abs(hi))
 	if hi-lo <= same {
 		// The first stands for all: a mean could be off by a bit.
-		return segment{stat.Series{N: len(d), Mean: d[0]}, true}
+		constant := stat.Series{N: len(d), Mean: d[0]}
+		return segment{Series: constant, beside: constant, thirds: [3]float64{d[0], d[0], d[0]}, exact: true}
 	}
 	pseudo, scratch = pseudo[:len(d)], scratch[:len(d)]
 	mean := stat.Huber(d, pseudo, scratch, same)
 	s := stat.NewSeries(pseudo)
 	s.Mean = mean
-	return segment{Series: s}
+	return segment{Series: s, beside: stat.NewTrendSeries(pseudo)}
+}
+
+// measureThirds overwrites scratch.
+func (g *segment) measureThirds(d, scratch []float64) {
+	if g.exact {
+		return
+	}
+	for i := range g.thirds {
+		part := d[i*len(d)/3 : (i+1)*len(d)/3]
+		g.thirds[i] = stat.Median(scratch[:copy(scratch, part)])
+	}
+}
+
+// extremes returns the range of the thirds, extended by its own width on
+// either side: where the difference wandered in the history it may wander as
+// far again.
+func (g segment) extremes() (low, high float64) {
+	low, high = min(g.thirds[0], g.thirds[1], g.thirds[2]), max(g.thirds[0], g.thirds[1], g.thirds[2])
+	width := high - low
+	return low - width, high + width
 }
 
 // locate estimates the location of the window, with the noise as the history
 // knows it. history is nil if there is none.
-func (j Judge) locate(window segment, history *segment) location {
+//
+// With a history the window's noise is that beside a straight line, so that a
+// change that grows through the window does not hide in its own noise; the
+// history knows how much a healthy difference wanders.
+func (j Judge) locate(window segment, history *segment, offset bool) location {
 	rho := window.Rho(maxRho)
 	variance := window.PointVariance(rho)
 	if history != nil {
-		rho, variance = j.calibrate(window, *history, rho)
+		rho, variance = j.calibrate(window, *history)
 	}
 	n := float64(window.N)
 	l := location{value: window.Mean, n: window.N, rho: rho, exact: window.exact}
@@ -76,7 +105,7 @@ func (j Judge) locate(window segment, history *segment) location {
 		past := float64(history.N) / stat.Inflation(rho, history.N)
 		l.df += past
 		l.exact = l.exact && history.exact
-		if j.Offset == History {
+		if offset {
 			l.value -= history.Mean
 			l.seHistory = math.Sqrt(variance / past)
 			l.df--
@@ -88,17 +117,18 @@ func (j Judge) locate(window segment, history *segment) location {
 
 // calibrate returns autocorrelation and variance of the noise from window and
 // history.
-func (j Judge) calibrate(window, history segment, rho float64) (calibrated, variance float64) {
+func (j Judge) calibrate(window, history segment) (calibrated, variance float64) {
 	most := maxRho
 	if history.N >= longHistory {
 		most = maxRhoLong
 	}
 	pastRho := history.Rho(most)
+	rho, now := window.beside.Rho(maxRho), window.beside
 	if j.Calibration == Cautious {
 		rho = max(rho, pastRho)
-		return rho, max(window.PointVariance(rho), history.PointVariance(rho))
+		return rho, max(now.PointVariance(rho), history.PointVariance(rho))
 	}
 	n, past := float64(window.N), float64(history.N)
 	rho = (n*rho + past*pastRho) / (n + past)
-	return rho, (n*window.PointVariance(rho) + past*history.PointVariance(rho)) / (n + past)
+	return rho, (n*now.PointVariance(rho) + past*history.PointVariance(rho)) / (n + past)
 }

@@ -90,17 +90,21 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	describe(&f.Canary, window.canary, scratch)
 	scale := newScale(window, history, scratch)
 	f.Effect.Measure = scale.measure()
-	t := trial{judge: j, sample: s, usable: n, scale: scale, alpha: verdict.Alpha(s)}
 	level := f.Baseline.Level
 	if level == 0 {
 		level = typicalSize(window.baseline)
 	}
+	scale.level = typicalSize(window.baseline)/2 + typicalSize(window.canary)/2
+	t := trial{judge: j, sample: s, usable: n, scale: scale, alpha: verdict.Alpha(s)}
 	t.read, t.limits = scale.limits(s.Signal, level)
 	if history.len() > 0 {
 		scale.differences(history, d[:history.len()])
 		past := newSegment(d[:history.len()], pseudo, scratch)
+		past.measureThirds(d[:history.len()], scratch)
 		t.history = &past
 	}
+	t.offset = t.history != nil && j.Offset == History && s.Assignment != judge.Randomized
+	t.carriers = carriers(window, history)
 	scale.differences(window, d[:n])
 	if !j.LateOnset {
 		t.run(&f, d[:n], pseudo, scratch, "")
@@ -127,6 +131,18 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	f.PValue = min(1, 3*least)
 	verdict.AlignPValue(&f, verdict.Alpha(s))
 	return f
+}
+
+// carriers returns how many intervals carry the signal on the side and in the
+// stretch where they are fewest, as a share of enough.
+func carriers(window, history pairs) float64 {
+	least := math.Inf(1)
+	for _, side := range [][]float64{window.baseline, window.canary, history.baseline, history.canary} {
+		if len(side) > 0 {
+			least = min(least, stat.Participation(side)/min(enoughCarriers, float64(len(side))/2))
+		}
+	}
+	return least
 }
 
 // usableHistory returns the pairs of the history, none if there are too few.

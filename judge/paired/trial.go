@@ -17,6 +17,10 @@ type trial struct {
 	usable  int
 	history *segment
 	scale   scale
+	// offset: the history's difference is subtracted.
+	offset bool
+	// carriers, below 1: too few intervals carry the signal.
+	carriers float64
 	// read are the limits as the user reads them, limits those on the scale.
 	read, limits verdict.Limits
 	alpha        float64
@@ -25,7 +29,8 @@ type trial struct {
 // run judges the differences d into f, overwriting pseudo and scratch. note
 // ends the reason.
 func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) {
-	l := t.judge.locate(newSegment(d, pseudo, scratch), t.history)
+	window := newSegment(d, pseudo, scratch)
+	l := t.judge.locate(window, t.history, t.offset)
 	f.Effect.Estimate = t.scale.effect(l.value)
 	f.Effect.Low, f.Effect.High = t.scale.effect(math.Inf(-1)), math.Inf(1)
 	f.EffectiveN, f.Needed = l.effective, 0
@@ -39,8 +44,10 @@ func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) 
 		needed := math.Ceil(minEffective * (1 + l.rho) / (1 - l.rho))
 		t.tooFew(f, int(needed), fmt.Sprintf("autocorrelation too strong: %d intervals are worth %.1f independent ones of the %d that are needed",
 			l.n, l.effective, minEffective))
+	case t.carriers < 1:
+		f.Reason = "cannot tell: a few intervals carry almost everything, so the level means little"
 	default:
-		t.student(f, l, note)
+		t.student(f, l, window, note)
 	}
 }
 
@@ -58,14 +65,27 @@ func (t trial) onGrid(n int) int {
 }
 
 // student judges by Student's t.
-func (t trial) student(f *judge.Finding, l location, note string) {
+func (t trial) student(f *judge.Finding, l location, window segment, note string) {
 	q, se := stat.StudentQuantile(t.alpha/2, l.df), l.stdErr()
 	f.Effect.Low, f.Effect.High = t.scale.effect(l.value-q*se), t.scale.effect(l.value+q*se)
+	narrow := f.Effect
+	if pass := verdict.PassAlpha(t.sample); pass != t.alpha {
+		q := stat.StudentQuantile(pass/2, l.df)
+		narrow.Low, narrow.High, narrow.Level = t.scale.effect(l.value-q*se), t.scale.effect(l.value+q*se), 1-pass
+	}
+	if a := t.allowance(l, window); a > 0 {
+		t.read, t.limits = t.scale.widen(t.read, t.limits, a)
+	}
 	f.PValue = verdict.TwoSided(
 		stat.StudentTail((l.value-t.limits.MarginHigh)/se, l.df),
 		stat.StudentTail((t.limits.MarginLow-l.value)/se, l.df),
 		f.Signal.Direction)
-	t.read.Settle(f, t.alpha)
+	t.read.SettleApart(f, t.alpha, narrow)
+	if f.Verdict == judge.Fail && t.seenBefore(window) {
+		f.Verdict, f.Classification = judge.Inconclusive, judge.Unclear
+		verdict.AlignPValue(f, t.alpha)
+		note = join(note, "the arms have differed as much before")
+	}
 	if f.Verdict == judge.Inconclusive {
 		f.Needed = t.onGrid(verdict.Outlook{
 			Intervals: l.n, Estimate: l.value, Below: l.se, Above: l.se, Fixed: l.seHistory, Quantile: q,
@@ -103,11 +123,15 @@ func (t trial) exact(f *judge.Finding, l location) {
 
 func (t trial) explain(f *judge.Finding, note string) {
 	unit := t.sample.Signal.Unit
-	if t.history != nil && t.judge.Offset == History && t.history.Mean != 0 {
-		if note != "" {
-			note += "; "
-		}
-		note += "beyond the difference in the history, " + f.Effect.Format(t.scale.effect(t.history.Mean), unit)
+	if t.offset && t.history.Mean != 0 {
+		note = join(note, "beyond the difference in the history, "+f.Effect.Format(t.scale.effect(t.history.Mean), unit))
 	}
 	verdict.Explain(f, t.sample, verdict.Account{Note: note})
+}
+
+func join(note, more string) string {
+	if note == "" {
+		return more
+	}
+	return note + "; " + more
 }

@@ -15,6 +15,8 @@ const (
 	minIntervals = 5
 	// minHistory is the shortest history that is used, as in judge/paired.
 	minHistory = 20
+	// likeChance is a dispersion that independent events often show.
+	likeChance = 1.5
 	// mostEvidence bounds the number of independent events that an interval
 	// may rest on. 10^8 give a rate ratio to within 0.04 %; beyond some 10^10
 	// the inverse of the incomplete beta function loses its digits.
@@ -65,6 +67,8 @@ type comparison struct {
 	// burst is the measured dispersion, phi the one by which counts are
 	// divided: at least 1, and widened for being an estimate.
 	burst, phi float64
+	// calibrated: a history was used.
+	calibrated bool
 	// quantile is the normal one of the interval's level.
 	quantile float64
 }
@@ -104,6 +108,7 @@ func (c *comparison) fractions() bool {
 func (c *comparison) disperse(f *judge.Finding) {
 	phi, df := c.Dispersion()
 	if past, ok := c.history(f); ok {
+		c.calibrated = true
 		pastPhi, pastDF := past.Dispersion()
 		// Each has lost one degree of freedom; together they lose one.
 		phi, df = max(phi, pastPhi), df+pastDF+1
@@ -135,6 +140,10 @@ func (c *comparison) decide(f *judge.Finding) {
 	f.Effect.Estimate = c.Ratio()
 	f.Effect.Low, f.Effect.High = c.Interval(c.phi, c.alpha)
 	limits := c.limits()
+	if allowance := c.allowance(); allowance > 0 {
+		limits.MarginHigh *= 1 + allowance
+		limits.MarginLow /= 1 + allowance
+	}
 	above, _ := c.Tails(limits.MarginHigh, c.phi)
 	_, below := c.Tails(limits.MarginLow, c.phi)
 	f.PValue = verdict.TwoSided(above, below, f.Signal.Direction)
@@ -145,11 +154,61 @@ func (c *comparison) decide(f *judge.Finding) {
 		more, less = c.differences()
 		limits, account.Tolerated = c.tolerate(*f, limits, more, less)
 	}
-	limits.Settle(f, c.alpha)
+	limits.SettleApart(f, c.alpha, c.narrow(*f))
+	if f.Verdict == judge.Fail && c.fewBursts() {
+		f.Verdict, f.Classification = judge.Inconclusive, judge.Unclear
+		verdict.AlignPValue(f, c.alpha)
+		account.Note += ", in so few bursts that the next may go the other way"
+	}
 	if f.Verdict == judge.Inconclusive {
 		f.Needed = c.needed(limits, more, less)
 	}
 	verdict.Explain(f, c.sample, account)
+}
+
+// narrow returns the effect with the interval that a PASS rests on.
+func (c *comparison) narrow(f judge.Finding) judge.Effect {
+	e := f.Effect
+	if alpha := verdict.PassAlpha(c.sample); alpha != c.alpha {
+		e.Low, e.High = c.Interval(c.phi, alpha)
+		e.Level = 1 - alpha
+	}
+	return e
+}
+
+// fewBursts reports whether bursty events lie in so few intervals that their
+// dispersion is not known.
+func (c *comparison) fewBursts() bool {
+	const bursty, enough = 2, 10
+	return c.burst >= bursty && stat.Participation(c.total()) < enough
+}
+
+// total returns the events of both arms in each interval.
+func (c *comparison) total() []float64 {
+	all := make([]float64, c.Len())
+	for t := range all {
+		all[t] = c.Baseline.events[t] + c.Canary.events[t]
+	}
+	return all
+}
+
+// allowance returns what is added to the margin of counts because healthy
+// instances differ.
+func (c *comparison) allowance() float64 {
+	if c.kind.Share || c.sample.Assignment == judge.Randomized {
+		return 0
+	}
+	if c.calibrated {
+		return verdict.DriftAllowance(verdict.TotalAlpha(c.sample))
+	}
+	// What the ratio varies by from interval to interval beyond chance.
+	perInterval := c.Events() / float64(c.Len())
+	allowance := verdict.OffsetAllowance(verdict.TotalAlpha(c.sample), math.Sqrt(4*max(c.burst-1, 0)/perInterval))
+	if c.burst < likeChance {
+		// This is how traffic that is split at random looks.
+		allowance /= 2
+	}
+	return allowance
 }
 
 // differences returns by how much the canary's rate is more and less than the

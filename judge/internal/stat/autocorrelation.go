@@ -9,6 +9,8 @@ type Series struct {
 	Mean, Variance float64
 	// Lag1 is the sample autocorrelation of neighbours, 0 for a constant.
 	Lag1 float64
+	// trend: a straight line was taken out, not only the mean.
+	trend bool
 }
 
 // NewSeries measures x, oldest first.
@@ -39,16 +41,50 @@ func NewSeries(x []float64) Series {
 	return s
 }
 
+// NewTrendSeries measures what x, oldest first, is beside a straight line, so
+// that a change that grows does not pass for noise. Mean is the mean of x.
+func NewTrendSeries(x []float64) Series {
+	n := len(x)
+	if n < 3 {
+		return NewSeries(x)
+	}
+	middle := float64(n-1) / 2
+	var mean, slope float64
+	for i, v := range x {
+		mean += v
+		slope += v * (float64(i) - middle)
+	}
+	mean /= float64(n)
+	// The sum of (i - middle)^2.
+	slope /= float64(n) * (float64(n)*float64(n) - 1) / 12
+	var squares, products, last float64
+	for i, v := range x {
+		d := v - mean - slope*(float64(i)-middle)
+		squares += d * d
+		products += d * last
+		last = d
+	}
+	s := Series{N: n, Mean: mean, Variance: squares / float64(n-2), trend: true}
+	if squares > 0 {
+		s.Lag1 = products / squares
+	}
+	return s
+}
+
 // Rho estimates the autocorrelation of neighbours without the bias of short
 // series, clipped to [0, most]: a negative one would narrow an interval on
 // little evidence, and one near 1 leaves nothing to estimate.
 //
 // The mean of the sample autocorrelation of an AR(1) is about
-// rho - (1+3 rho)/n (Marriott, Pope 1954; Kendall 1954), solved for rho.
+// rho - (1+3 rho)/n (Marriott, Pope 1954; Kendall 1954), solved for rho; with a
+// trend taken out it is about rho - (2+4 rho)/n.
 func (s Series) Rho(most float64) float64 {
 	n := float64(s.N)
-	if n <= 3 {
+	if n <= 4 {
 		return most
+	}
+	if s.trend {
+		return min(max((s.Lag1+2/n)/(1-4/n), 0), most)
 	}
 	return min(max((s.Lag1+1/n)/(1-3/n), 0), most)
 }
@@ -67,6 +103,10 @@ func Inflation(rho float64, n int) float64 {
 // autocorrelated series is too small, because its mean follows the points:
 // its expectation is the variance times (n-f)/(n-1), f = Inflation.
 func (s Series) PointVariance(rho float64) float64 {
-	n := float64(s.N)
+	fitted := 1.0
+	if s.trend {
+		fitted = 2
+	}
+	n := float64(s.N) - fitted + 1
 	return s.Variance * (n - 1) / max(n-Inflation(rho, s.N), 1)
 }

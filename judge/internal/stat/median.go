@@ -17,7 +17,7 @@ func Median(x []float64) float64 {
 	if n == 0 {
 		return math.NaN()
 	}
-	upper := selectKth(x, n/2)
+	upper := Select(x, n/2)
 	if n%2 == 1 {
 		return upper
 	}
@@ -43,11 +43,11 @@ func between(a, b float64) float64 {
 	return (a + b) / 2
 }
 
-// selectKth reorders x so that x[k] is what it would be in sorted order, with
+// Select reorders x so that x[k] is what it would be in sorted order, with
 // nothing larger before it, and returns it: Hoare's quickselect with the
 // median of three as pivot. Inputs made to defeat the pivot are sorted
 // instead, so the worst case is O(n log n).
-func selectKth(x []float64, k int) float64 {
+func Select(x []float64, k int) float64 {
 	lo, hi := 0, len(x)-1
 	for rounds := 2 * bits.Len(uint(len(x))); hi > lo; rounds-- {
 		if rounds == 0 {

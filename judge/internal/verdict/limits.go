@@ -55,18 +55,23 @@ func Tolerance(s judge.Signal) judge.Margin {
 // INCONCLUSIVE.
 //
 // It calls AlignPValue.
-func (l Limits) Settle(f *judge.Finding, alpha float64) {
+func (l Limits) Settle(f *judge.Finding, alpha float64) { l.SettleApart(f, alpha, f.Effect) }
+
+// SettleApart is Settle with an interval of its own for PASS, which f shows if
+// it passes.
+func (l Limits) SettleApart(f *judge.Finding, alpha float64, narrow judge.Effect) {
 	e, bad := f.Effect, f.Signal.Direction
 	high, low := e.Low > l.MarginHigh, e.High < l.MarginLow
 	fail := high && bad != judge.Decrease || low && bad != judge.Increase
-	pass := (bad == judge.Decrease || e.High <= l.ToleranceHigh) &&
-		(bad == judge.Increase || e.Low >= l.ToleranceLow)
+	pass := (bad == judge.Decrease || narrow.High <= l.ToleranceHigh) &&
+		(bad == judge.Increase || narrow.Low >= l.ToleranceLow)
 
 	switch {
 	case fail:
 		f.Verdict = judge.Fail
 	case pass:
 		f.Verdict = judge.Pass
+		f.Effect = narrow
 	default:
 		f.Verdict = judge.Inconclusive
 	}
@@ -94,12 +99,32 @@ func AlignPValue(f *judge.Finding, alpha float64) {
 	}
 }
 
-// Alpha returns the error probability that s may spend, DefaultAlpha for 0.
-func Alpha(s judge.Sample) float64 {
+// TotalAlpha returns the error probability that s may spend over all looks,
+// DefaultAlpha for 0.
+func TotalAlpha(s judge.Sample) float64 {
 	if s.Alpha == 0 {
 		return judge.DefaultAlpha
 	}
 	return s.Alpha
+}
+
+// Alpha returns the error probability that s may spend at this look.
+func Alpha(s judge.Sample) float64 { return atLook(s, TotalAlpha(s)) }
+
+// PassAlpha returns the error probability of the interval that a PASS of s
+// rests on.
+func PassAlpha(s judge.Sample) float64 {
+	if s.PassAlpha <= 0 {
+		return Alpha(s)
+	}
+	return atLook(s, s.PassAlpha)
+}
+
+func atLook(s judge.Sample, alpha float64) float64 {
+	if s.Look == nil || !(alpha > 0 && alpha < 1) {
+		return alpha
+	}
+	return s.Look(alpha)
 }
 
 // Map returns the limits on another scale; f must be increasing.

@@ -1,0 +1,34 @@
+package verdict
+
+import "math"
+
+// Healthy instances differ, with heavy tails: how far a share alpha of them
+// stands apart grows like 1/alpha, and how far they drift nearly so. The
+// constants are fitted to recorded metrics (docs/evaluation.md). For one signal
+// alone they add 2 % to its margin where nothing is known of the instances and
+// 0.8 % where a history shows their difference; for one of twenty 44 % and 8 %.
+const (
+	referenceAlpha = 0.05
+	offsetFloor    = 0.011
+	offsetOfNoise  = 0.03
+	driftFloor     = 0.003
+	driftPower     = 0.75
+	// mostAllowance: a change of half the level is never put down to unlike
+	// instances, however many signals there are.
+	mostAllowance = 0.5
+)
+
+// OffsetAllowance returns what is added to a margin, as a share of the level,
+// because the arms may differ by a standing offset that nothing shows. noise
+// is the standard deviation of the logarithm of the arms' ratio from interval
+// to interval: instances whose difference wanders more also stand further
+// apart. alpha is the error over all looks.
+func OffsetAllowance(alpha, noise float64) float64 {
+	return min((offsetFloor+offsetOfNoise*noise)*referenceAlpha/alpha, mostAllowance)
+}
+
+// DriftAllowance is the same where a history shows the offset, which may have
+// drifted since.
+func DriftAllowance(alpha float64) float64 {
+	return min(driftFloor*math.Pow(referenceAlpha/alpha, driftPower), mostAllowance)
+}

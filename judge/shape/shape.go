@@ -1,0 +1,266 @@
+package shape
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/internal/stat"
+	"github.com/judged-dev/judged/judge/internal/verdict"
+)
+
+// Name of the judge in configs and results.
+const Name = "shape"
+
+const (
+	minPairs = 12
+	// The floors are what a change of shape must exceed, as logarithms of
+	// ratios: with a history those beyond what it shows, and for the tail also
+	// on its own. Without a history they grow with the root of how much smaller
+	// than referenceAlpha the error is: the shapes of healthy arms differ with
+	// heavy tails, so many signals need a wider berth (docs/evaluation.md).
+	tailFloor, tailAlone       = 0.15, 0.3
+	tailFloorBlind             = 0.3
+	tailGrowth                 = 0.1
+	spreadFloor                = 0.7
+	spreadFloorBlind           = 0.4
+	spreadGrowth               = 0.4
+	onsetFloor, onsetGrowth    = 0.04, 0.01
+	referenceAlpha             = 0.025
+	tailErrorShare             = 1.0 / 3
+	minShareOfParticipants     = 0.5
+	minParticipants            = 10
+	tests                  int = 3
+)
+
+// Judge compares the shape of two series. The zero value is ready to use.
+type Judge struct{}
+
+var _ judge.Judge = Judge{}
+
+// Name implements judge.Judge.
+func (Judge) Name() string { return Name }
+
+// contrast is one aspect of the shape.
+type contrast struct {
+	measure judge.Measure
+	// words say what got worse.
+	words string
+	// estimate, floor and the errors are logarithms of ratios; positive is bad.
+	// wander is how much the estimate varies in the history, err its own
+	// standard error.
+	estimate, floor, wander, err float64
+	// negative is the estimate's sign as a ratio if good is up.
+	falls bool
+	df    float64
+	// also must hold beside.
+	also bool
+}
+
+// Judge implements judge.Judge. It FAILs or is INCONCLUSIVE: that no change
+// was found does not show that there is none.
+func (j Judge) Judge(s judge.Sample) judge.Finding {
+	f := judge.NewFinding(Name, s)
+	if !verdict.Screen(&f, s) {
+		return f
+	}
+	window, ok := collect(s.Pair)
+	switch {
+	case !ok:
+		f.Reason = "shape is not judged: there are negative values"
+		return f
+	case window.len() < minPairs:
+		f.Needed = minPairs
+		f.Reason = fmt.Sprintf("shape is not judged below %d intervals with data on both sides", minPairs)
+		return f
+	}
+	var history series
+	if s.History != nil && verdict.UsableHistory(&f, s) {
+		history, _ = collect(*s.History)
+	}
+	if busiest := min(stat.Participation(window.baseline), stat.Participation(window.canary)); busiest < min(minParticipants, minShareOfParticipants*float64(window.len())) {
+		f.Reason = "shape is not judged: a few intervals carry almost everything"
+		return f
+	}
+	length := min(blockLength, window.len())
+	each := s
+	each.Alpha = verdict.TotalAlpha(s) / float64(tests)
+	alpha := verdict.Alpha(each)
+	var contrasts []contrast
+	if history.len() >= minBlocks*length {
+		contrasts = j.calibrated(s.Signal, window, history, length)
+	} else {
+		contrasts = j.blind(s, window)
+	}
+	j.settle(&f, contrasts, alpha)
+	return f
+}
+
+// calibrated compares window and history stretch by stretch.
+func (Judge) calibrated(signal judge.Signal, window, history series, length int) []contrast {
+	r := newRuler(signal, window, history)
+	now, past := r.blocks(window, length), r.blocks(history, length)
+	var tail, tailPast, spread, spreadPast, tailSpread, spreadSpread float64
+	for _, m := range now {
+		tail += m.beyondLevel() / float64(len(now))
+		spread += m.spread / float64(len(now))
+	}
+	for _, m := range past {
+		tailPast += m.beyondLevel() / float64(len(past))
+		spreadPast += m.spread / float64(len(past))
+	}
+	for _, m := range past {
+		tailSpread += math.Pow(m.beyondLevel()-tailPast, 2)
+		spreadSpread += math.Pow(m.spread-spreadPast, 2)
+	}
+	df := float64(len(past) - 1)
+	whole := r.measure(window)
+	t := contrast{
+		estimate: tail - tailPast, floor: tailFloor,
+		wander: math.Sqrt(tailSpread / df), err: tailErrorShare * r.tailError(window),
+	}
+	t.direct(signal.Direction)
+	alone, _ := bad(signal.Direction, whole.beyondLevel())
+	t.also = alone > tailAlone
+	return []contrast{t, {
+		measure: judge.RatioOfSpreads, words: "the canary swings more", also: true,
+		estimate: spread - spreadPast, floor: spreadFloor,
+		wander: math.Sqrt(spreadSpread / df), err: tailErrorShare * r.spreadError(window),
+	}}
+}
+
+// blind compares the arms in the window alone.
+func (Judge) blind(s judge.Sample, window series) []contrast {
+	r := newRuler(s.Signal, window)
+	grow := 1.0
+	if s.Assignment != judge.Randomized {
+		grow = math.Sqrt(max(referenceAlpha/verdict.TotalAlpha(s), 1))
+	}
+	m := r.measure(window)
+	t := contrast{
+		estimate: m.beyondLevel(), floor: tailFloorBlind + tailGrowth*grow,
+		err: tailErrorShare * r.tailError(window),
+	}
+	t.direct(s.Signal.Direction)
+	alone, _ := bad(s.Signal.Direction, m.tail)
+	t.also = alone > tailAlone
+	out := []contrast{t, {
+		measure: judge.RatioOfSpreads, words: "the canary swings more",
+		estimate: m.spread, floor: spreadFloorBlind + spreadGrowth*grow, err: r.spreadError(window),
+		also: m.beyondLevel() > 0,
+	}}
+	if o, ok := onset(s.Signal.Direction, window, onsetFloor+onsetGrowth*grow); ok {
+		out = append(out, o)
+	}
+	return out
+}
+
+// direct turns the estimate so that positive is bad, and says so in words.
+func (c *contrast) direct(d judge.Direction) {
+	c.measure = judge.RatioOfTails
+	c.estimate, c.falls = bad(d, c.estimate)
+	switch {
+	case d == judge.Decrease:
+		c.words = "the lowest tenth of the intervals fell beyond the level"
+	case c.falls:
+		c.words = "the highest tenth of the intervals fell beyond the level"
+	default:
+		c.words = "the highest tenth of the intervals rose beyond the level"
+	}
+}
+
+// bad returns the size of a change on the bad side, and whether it is a fall.
+func bad(d judge.Direction, change float64) (size float64, falls bool) {
+	switch d {
+	case judge.Increase:
+		return change, false
+	case judge.Decrease:
+		return -change, true
+	default:
+		return math.Abs(change), change < 0
+	}
+}
+
+// onset compares the second half of the window with the first: without a
+// history this is the one change that no standing difference of the arms can
+// feign.
+func onset(d judge.Direction, window series, floor float64) (contrast, bool) {
+	n := window.len()
+	buffer := make([]float64, 3*n)
+	diff, pseudo, scratch := buffer[:n], buffer[n:2*n], buffer[2*n:]
+	for i := range diff {
+		if !(window.baseline[i] > 0 && window.canary[i] > 0) {
+			return contrast{}, false
+		}
+		diff[i] = math.Log(window.canary[i] / window.baseline[i])
+	}
+	half := n / 2
+	const calm = 0x1p-40
+	stat.Huber(diff[:half], pseudo, scratch[:half], calm)
+	before := stat.NewSeries(pseudo[:half])
+	stat.Huber(diff[half:], pseudo, scratch[:n-half], calm)
+	after := stat.NewSeries(pseudo[:n-half])
+	const maxRho = 0.95
+	rho := max(before.Rho(maxRho), after.Rho(maxRho))
+	variance := max(before.PointVariance(rho), after.PointVariance(rho))
+	effective := float64(half) / stat.Inflation(rho, half)
+	o := contrast{
+		measure: judge.RatioOfLevels, also: true, floor: floor,
+		wander: math.Sqrt(2 * variance / effective), df: max(2*(effective-1), 1),
+	}
+	o.estimate, o.falls = bad(d, after.Mean-before.Mean)
+	o.words = "the canary got worse within the window, the second half against the first"
+	return o, effective > 2
+}
+
+// settle decides by the contrast that stands out most.
+func (Judge) settle(f *judge.Finding, contrasts []contrast, alpha float64) {
+	most := -1
+	least := math.Inf(1)
+	for i, c := range contrasts {
+		p := c.pValue()
+		if p < least || most < 0 {
+			most, least = i, p
+		}
+	}
+	c := contrasts[most]
+	f.Effect = c.effect(alpha)
+	f.PValue = min(1, least*float64(tests))
+	if least <= alpha {
+		f.Verdict, f.Classification = judge.Fail, judge.High
+		if c.falls {
+			f.Classification = judge.Low
+		}
+		f.Reason = c.words
+		return
+	}
+	f.Reason = "no change of shape stands out"
+}
+
+// pValue is two-sided for a change beyond the floor.
+func (c contrast) pValue() float64 {
+	if !c.also || !(c.estimate > c.floor) {
+		return 1
+	}
+	df := c.df
+	if df == 0 {
+		df = math.Inf(1)
+	}
+	// A quotient by a zero error is infinite.
+	z := min((c.estimate-c.floor)/c.wander, c.estimate/c.err)
+	return min(1, 2*stat.StudentTail(z, df))
+}
+
+func (c contrast) effect(alpha float64) judge.Effect {
+	df := c.df
+	if df == 0 {
+		df = math.Inf(1)
+	}
+	half := stat.StudentQuantile(alpha/2, df) * max(c.wander, c.err)
+	sign := 1.0
+	if c.falls {
+		sign = -1
+	}
+	a, b := math.Exp(sign*(c.estimate-half)), math.Exp(sign*(c.estimate+half))
+	return judge.Effect{Measure: c.measure, Estimate: math.Exp(sign * c.estimate), Low: min(a, b), High: max(a, b), Level: 1 - alpha}
+}
