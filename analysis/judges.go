@@ -10,6 +10,7 @@ import (
 	"github.com/judged-dev/judged/judge/counts"
 	"github.com/judged-dev/judged/judge/mannwhitney"
 	"github.com/judged-dev/judged/judge/paired"
+	"github.com/judged-dev/judged/judge/pods"
 	"github.com/judged-dev/judged/judge/ratio"
 	"github.com/judged-dev/judged/judge/shape"
 )
@@ -47,8 +48,20 @@ func DefaultJudge(k judge.Kind) judge.Judge {
 	}
 }
 
+// withPods adds the pods, which show one sick pod and how much healthy pods
+// differ, as no series of a whole arm does. Part of the error is left unspent:
+// instances are few and their differences have heavier tails than any model.
+func withPods(whole judge.Panel) judge.Panel {
+	const share = 0.1
+	panel := judge.Panel{}
+	for _, m := range whole {
+		panel = append(panel, judge.Member{Judge: m.Judge, Share: share * m.Share})
+	}
+	return append(panel, judge.Member{Judge: pods.Judge{}, Share: share})
+}
+
 // withShape gives the level and the shape half of the error each: on recorded
 // metrics most of what the level misses is a matter of shape.
-func withShape(level judge.Judge) judge.Judge {
+func withShape(level judge.Judge) judge.Panel {
 	return judge.Panel{{Judge: level, Share: 0.5}, {Judge: shape.Judge{}, Share: 0.5}}
 }

@@ -99,7 +99,11 @@ func Judge(inputs []Input, alpha float64) judge.Judgment {
 			}
 			return named
 		}
-		return DefaultJudge(s.Signal.Kind)
+		d := DefaultJudge(s.Signal.Kind)
+		if panel, ok := d.(judge.Panel); ok && s.Pods != nil {
+			return withPods(panel)
+		}
+		return d
 	}, alpha)
 	for i := range j.Findings {
 		f := &j.Findings[i]

@@ -150,13 +150,13 @@ func TestBadData(t *testing.T) {
 		verdicts         []judge.Verdict
 		reason           string
 	}{
-		{"no series in canary", good, nil, []judge.Verdict{judge.Inconclusive}, "canary"},
+		{"no series in canary", good, nil, []judge.Verdict{judge.Fail}, "canary"},
 		{"no series in baseline", nil, good, []judge.Verdict{judge.Inconclusive}, "baseline"},
 		{"no series at all", nil, nil, []judge.Verdict{judge.Inconclusive}, "data"},
-		{"all NaN", good, fixed(constant(math.NaN(), n)...), []judge.Verdict{judge.Inconclusive}, "canary"},
+		{"all NaN", good, fixed(constant(math.NaN(), n)...), []judge.Verdict{judge.Fail}, "canary"},
 		{"one point a side", fixed(1), fixed(1), []judge.Verdict{judge.Inconclusive}, ""},
-		{"one point in the canary", good, fixed(1), []judge.Verdict{judge.Inconclusive}, ""},
-		{"infinite", good, fixed(constant(math.Inf(1), n)...), []judge.Verdict{judge.Inconclusive}, "canary"},
+		{"one point in the canary", good, fixed(1), []judge.Verdict{judge.Fail}, ""},
+		{"infinite", good, fixed(constant(math.Inf(1), n)...), []judge.Verdict{judge.Fail}, "canary"},
 		{"huge", fixed(constant(math.MaxFloat64, n)...), good, []judge.Verdict{judge.Pass, judge.Inconclusive, judge.Error}, ""},
 		{"huge canary", good, fixed(constant(math.MaxFloat64, n)...), []judge.Verdict{judge.Fail, judge.Inconclusive, judge.Error}, ""},
 		{"contradiction", good, func(g metrics.Grid) (metrics.Result, error) {

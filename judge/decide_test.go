@@ -2,6 +2,7 @@ package judge_test
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,7 +137,7 @@ func (p passes) Judge(s judge.Sample) judge.Finding {
 	return f
 }
 
-func TestSilentCanaryDoesNotPass(t *testing.T) {
+func TestSilence(t *testing.T) {
 	// side has data in the first n of 20 intervals.
 	side := func(n int) judge.Side {
 		var s judge.Side
@@ -155,8 +156,9 @@ func TestSilentCanaryDoesNotPass(t *testing.T) {
 		judged, want     judge.Verdict
 	}{
 		{"both to the end", 20, 20, judge.Pass, judge.Pass},
-		{"the canary stops", 20, 9, judge.Pass, judge.Inconclusive},
-		{"the canary stops at the last quarter", 20, 15, judge.Pass, judge.Inconclusive},
+		{"the canary stops", 20, 9, judge.Pass, judge.Fail},
+		{"the canary stops at the last quarter", 20, 15, judge.Inconclusive, judge.Fail},
+		{"the canary never reports", 20, 0, judge.Inconclusive, judge.Fail},
 		{"a few late samples", 20, 16, judge.Pass, judge.Pass},
 		{"both stop", 15, 15, judge.Pass, judge.Pass},
 		{"a failure stands", 20, 9, judge.Fail, judge.Fail},
@@ -166,9 +168,24 @@ func TestSilentCanaryDoesNotPass(t *testing.T) {
 		if got.Verdict != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got.Verdict, c.want)
 		}
-		if c.canary == 9 && c.want == judge.Inconclusive && !strings.Contains(got.Findings[0].Reason, "last 11 intervals") {
+		if c.canary == 9 && c.judged == judge.Pass && !strings.Contains(got.Findings[0].Reason, "last 11 intervals") {
 			t.Errorf("%s: %s", c.name, got.Findings[0].Reason)
 		}
+	}
+}
+
+// Silence in fewer than half of the signals decides nothing, but what went
+// silent does not pass.
+func TestSilenceOfFew(t *testing.T) {
+	talking := judge.Side{Values: make([]float64, 20)}
+	stopped := judge.Side{Values: slices.Concat(make([]float64, 9), slices.Repeat([]float64{math.NaN()}, 11))}
+	var samples []judge.Sample
+	for i, canary := range []judge.Side{talking, stopped, talking} {
+		samples = append(samples, judge.Sample{Signal: judge.Signal{Name: string(rune('a' + i))}, Pair: judge.Pair{Baseline: talking, Canary: canary}})
+	}
+	got := judge.Compare(samples, func(judge.Sample) judge.Judge { return passes{judge.Pass} }, 0.05)
+	if got.Verdict != judge.Inconclusive || got.Findings[0].Signal.Name != "b" || got.Findings[0].Verdict != judge.Inconclusive {
+		t.Errorf("%v, first %s %v", got.Verdict, got.Findings[0].Signal.Name, got.Findings[0].Verdict)
 	}
 }
 

@@ -1,6 +1,9 @@
 package judge
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // shortestSilence is the least number of intervals at the end of a window
 // whose silence means something; a quarter of a shorter window is one or two
@@ -55,7 +58,7 @@ func silentFor(s Sample) int {
 	}
 	baseline := 0
 	for i := n - n/4; i < n; i++ {
-		if s.Canary.Has(i) {
+		if reports(s.Canary, i) {
 			return 0
 		}
 		if s.Baseline.Has(i) {
@@ -66,10 +69,15 @@ func silentFor(s Sample) int {
 		return 0
 	}
 	silent := n / 4
-	for silent < n && !s.Canary.Has(n-silent-1) {
+	for silent < n && !reports(s.Canary, n-silent-1) {
 		silent++
 	}
 	return silent
+}
+
+// reports says whether the side has anything in interval i, be it infinite.
+func reports(s Side, i int) bool {
+	return !math.IsNaN(s.Values[i]) && (s.Totals == nil || !math.IsNaN(s.Totals[i]))
 }
 
 // talks reports whether the side has data in the last quarter.

@@ -109,6 +109,7 @@ var rules = []rule{
 	{
 		name:   "reading data is not judging them",
 		where:  []string{"./metrics/...", "./replay/...", "./internal/httpx/..."},
+		except: []string{"./replay/backtest", "./replay/calibrate", "./replay/plan"},
 		files:  production,
 		mayNot: []string{"./judge/...", "./analysis/..."},
 		why:    "a source answers what it was asked, gaps and all; a source that knew the judge could help it",

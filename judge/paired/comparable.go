@@ -43,7 +43,7 @@ func (t trial) seenBefore(window segment) bool {
 }
 
 // widen adds an allowance, a share of the level, to the margins.
-func (s scale) widen(read, onScale verdict.Limits, allowance float64) (wideRead, wideScale verdict.Limits) {
+func (s scale) widen(read verdict.Limits, allowance float64) (wideRead, wideScale verdict.Limits) {
 	if s.log {
 		read.MarginHigh *= 1 + allowance
 		read.MarginLow /= 1 + allowance

@@ -80,21 +80,21 @@ func (g *segment) measureThirds(d, scratch []float64) {
 // far again.
 func (g segment) extremes() (low, high float64) {
 	low, high = min(g.thirds[0], g.thirds[1], g.thirds[2]), max(g.thirds[0], g.thirds[1], g.thirds[2])
-	width := high - low
+	width := (high - low) / 2
 	return low - width, high + width
 }
 
 // locate estimates the location of the window, with the noise as the history
 // knows it. history is nil if there is none.
 //
-// With a history the window's noise is that beside a straight line, so that a
+// With offset, the window's noise is that beside a straight line, so that a
 // change that grows through the window does not hide in its own noise; the
 // history knows how much a healthy difference wanders.
 func (j Judge) locate(window segment, history *segment, offset bool) location {
 	rho := window.Rho(maxRho)
 	variance := window.PointVariance(rho)
 	if history != nil {
-		rho, variance = j.calibrate(window, *history)
+		rho, variance = j.calibrate(window, *history, offset)
 	}
 	n := float64(window.N)
 	l := location{value: window.Mean, n: window.N, rho: rho, exact: window.exact}
@@ -117,13 +117,17 @@ func (j Judge) locate(window segment, history *segment, offset bool) location {
 
 // calibrate returns autocorrelation and variance of the noise from window and
 // history.
-func (j Judge) calibrate(window, history segment) (calibrated, variance float64) {
+func (j Judge) calibrate(window, history segment, offset bool) (calibrated, variance float64) {
 	most := maxRho
 	if history.N >= longHistory {
 		most = maxRhoLong
 	}
 	pastRho := history.Rho(most)
-	rho, now := window.beside.Rho(maxRho), window.beside
+	now := window.Series
+	if offset {
+		now = window.beside
+	}
+	rho := now.Rho(maxRho)
 	if j.Calibration == Cautious {
 		rho = max(rho, pastRho)
 		return rho, max(now.PointVariance(rho), history.PointVariance(rho))

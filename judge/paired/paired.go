@@ -104,7 +104,11 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 		t.history = &past
 	}
 	t.offset = t.history != nil && j.Offset == History && s.Assignment != judge.Randomized
-	t.carriers = carriers(window, history)
+	t.carriers = math.Inf(1)
+	if !scale.log {
+		// Logarithms tame what carries a mean.
+		t.carriers = carriers(window, history)
+	}
 	scale.differences(window, d[:n])
 	if !j.LateOnset {
 		t.run(&f, d[:n], pseudo, scratch, "")

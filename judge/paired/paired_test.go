@@ -83,7 +83,7 @@ func TestAgainstPairedT(t *testing.T) {
 
 func TestGates(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	s := judgetest.Gauge{Noise: 0.1}.World("", 20, 0).Draw(r, 3)
+	s := judgetest.Gauge{Noise: 0.1}.World("", 20, 0).Draw(r, 1.1)
 	s.Step = time.Minute
 	for i := range 11 {
 		s.Canary.Values[i] = math.NaN()
@@ -98,6 +98,17 @@ func TestGates(t *testing.T) {
 		t.Errorf("9 pairs: %d intervals needed, want 23", f.Needed)
 	}
 	says(t, "9 pairs", strings.Join(f.Warnings, " "), "missing unevenly: 0% of the baseline's intervals, 55% of the canary's")
+
+	// All values of the canary beyond all of the baseline: that needs no more.
+	for i, v := range s.Canary.Values {
+		s.Canary.Values[i] = 3 * v
+	}
+	f = paired.Judge{}.Judge(s)
+	// 2 / (29 over 9): R, 2/choose(29, 9).
+	if f.Verdict != judge.Fail || math.Abs(f.PValue/1.997003e-07-1) > 1e-6 || f.Classification != judge.High {
+		t.Errorf("9 pairs apart: %v, p %v", f.Verdict, f.PValue)
+	}
+	says(t, "9 pairs apart", f.Reason, "the canary's 9 values")
 
 	// A random walk, nearly.
 	s = judgetest.Gauge{Noise: 0.2, Rho: 0.98}.World("", 30, 0).Draw(r, 3)

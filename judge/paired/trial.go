@@ -35,6 +35,7 @@ func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) 
 	f.Effect.Low, f.Effect.High = t.scale.effect(math.Inf(-1)), math.Inf(1)
 	f.EffectiveN, f.Needed = l.effective, 0
 	switch {
+	case (l.n < minPairs || t.carriers < 1) && t.apart(f):
 	case l.n < minPairs:
 		t.tooFew(f, minPairs, fmt.Sprintf("%d of the %d intervals with data on both sides that are needed", l.n, minPairs))
 	case l.exact:
@@ -74,7 +75,7 @@ func (t trial) student(f *judge.Finding, l location, window segment, note string
 		narrow.Low, narrow.High, narrow.Level = t.scale.effect(l.value-q*se), t.scale.effect(l.value+q*se), 1-pass
 	}
 	if a := t.allowance(l, window); a > 0 {
-		t.read, t.limits = t.scale.widen(t.read, t.limits, a)
+		t.read, t.limits = t.scale.widen(t.read, a)
 	}
 	f.PValue = verdict.TwoSided(
 		stat.StudentTail((l.value-t.limits.MarginHigh)/se, l.df),

@@ -106,7 +106,7 @@ func (r ruler) log(c, b float64) float64 { return math.Log((c + r.floor) / (b + 
 func (r ruler) measure(s series) measure {
 	bTail, bMean, bMedian, bStd := r.describe(s.baseline)
 	cTail, cMean, cMedian, cStd := r.describe(s.canary)
-	const least = 0.01 // no series is calmer than one per cent as far as spread goes
+	const least = 0.02 // no series is calmer than two per cent as far as spread goes
 	return measure{
 		tail: r.log(cTail, bTail), mean: r.log(cMean, bMean), median: r.log(cMedian, bMedian),
 		spread: math.Log((cStd/(cMean+r.floor) + least) / (bStd/(bMean+r.floor) + least)),
@@ -174,7 +174,7 @@ func (r ruler) tailError(s series) float64 {
 func (r ruler) spreadError(s series) float64 {
 	k := pieces(s.len())
 	b, c := newSums(s.baseline, k), newSums(s.canary, k)
-	const least = 0.01
+	const least = 0.02
 	return jackknife(k, func(i int) float64 {
 		bMean, bStd := b.without(i)
 		cMean, cStd := c.without(i)

@@ -19,18 +19,20 @@ const (
 	// on its own. Without a history they grow with the root of how much smaller
 	// than referenceAlpha the error is: the shapes of healthy arms differ with
 	// heavy tails, so many signals need a wider berth (docs/evaluation.md).
-	tailFloor, tailAlone       = 0.15, 0.3
-	tailFloorBlind             = 0.3
-	tailGrowth                 = 0.1
-	spreadFloor                = 0.7
-	spreadFloorBlind           = 0.4
-	spreadGrowth               = 0.4
-	onsetFloor, onsetGrowth    = 0.04, 0.01
-	referenceAlpha             = 0.025
-	tailErrorShare             = 1.0 / 3
-	minShareOfParticipants     = 0.5
-	minParticipants            = 10
-	tests                  int = 3
+	tailFloor, tailAlone        = 0.15, 0.3
+	tailFloorBlind              = 0.3
+	tailGrowth                  = 0.1
+	spreadFloor                 = 0.7
+	spreadFloorBlind            = 0.4
+	spreadGrowth                = 0.4
+	onsetFloor, onsetGrowth     = 0.04, 0.01
+	referenceAlpha              = 0.025
+	tailErrorShare              = 1.0 / 3
+	usualTail, usualSpread      = 0.1, 0.35
+	unlikeBerth                 = 1.6
+	minShareOfParticipants      = 0.5
+	minParticipants             = 10
+	tests                   int = 3
 )
 
 // Judge compares the shape of two series. The zero value is ready to use.
@@ -88,7 +90,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	alpha := verdict.Alpha(each)
 	var contrasts []contrast
 	if history.len() >= minBlocks*length {
-		contrasts = j.calibrated(s.Signal, window, history, length)
+		contrasts = j.calibrated(s, window, history, length)
 	} else {
 		contrasts = j.blind(s, window)
 	}
@@ -97,7 +99,8 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 }
 
 // calibrated compares window and history stretch by stretch.
-func (Judge) calibrated(signal judge.Signal, window, history series, length int) []contrast {
+func (Judge) calibrated(s judge.Sample, window, history series, length int) []contrast {
+	signal := s.Signal
 	r := newRuler(signal, window, history)
 	now, past := r.blocks(window, length), r.blocks(history, length)
 	var tail, tailPast, spread, spreadPast, tailSpread, spreadSpread float64
@@ -115,18 +118,30 @@ func (Judge) calibrated(signal judge.Signal, window, history series, length int)
 	}
 	df := float64(len(past) - 1)
 	whole := r.measure(window)
+	berth := 1.0
+	if s.Pods != nil && len(s.Pods.Baseline) != len(s.Pods.Canary) {
+		// The mean of many pods has other tails than that of a few.
+		berth = unlikeBerth
+	}
 	t := contrast{
-		estimate: tail - tailPast, floor: tailFloor,
-		wander: math.Sqrt(tailSpread / df), err: tailErrorShare * r.tailError(window),
+		estimate: tail - tailPast, floor: berth * tailFloor,
+		wander: shrink(tailSpread, df, usualTail), err: tailErrorShare * r.tailError(window),
 	}
 	t.direct(signal.Direction)
 	alone, _ := bad(signal.Direction, whole.beyondLevel())
-	t.also = alone > tailAlone
+	t.also = alone > berth*tailAlone
 	return []contrast{t, {
 		measure: judge.RatioOfSpreads, words: "the canary swings more", also: true,
-		estimate: spread - spreadPast, floor: spreadFloor,
-		wander: math.Sqrt(spreadSpread / df), err: tailErrorShare * r.spreadError(window),
+		estimate: spread - spreadPast, floor: berth * spreadFloor,
+		wander: shrink(spreadSpread, df, usualSpread), err: tailErrorShare * r.spreadError(window),
 	}}
+}
+
+// shrink returns the standard deviation of a few stretches, drawn towards the
+// usual one as if two more had shown that.
+func shrink(squares, df, usual float64) float64 {
+	const weight = 2
+	return math.Sqrt((squares + weight*usual*usual) / (df + weight))
 }
 
 // blind compares the arms in the window alone.
@@ -136,6 +151,8 @@ func (Judge) blind(s judge.Sample, window series) []contrast {
 	if s.Assignment != judge.Randomized {
 		grow = math.Sqrt(max(referenceAlpha/verdict.TotalAlpha(s), 1))
 	}
+	// The tail of a short window is a point or two.
+	grow *= math.Sqrt(max(blockLength/float64(window.len()), 1))
 	m := r.measure(window)
 	t := contrast{
 		estimate: m.beyondLevel(), floor: tailFloorBlind + tailGrowth*grow,

@@ -1,0 +1,55 @@
+package pods
+
+import (
+	"math"
+
+	"github.com/judged-dev/judged/judge"
+)
+
+// Pool returns the two sides of p as one series each, for judges that do not
+// look at single pods: the mean over the pods that reported, for counts the sum
+// with the number of these pods as exposure. History is nil if a side has none.
+func Pool(kind judge.Kind, p *judge.Pods) (window judge.Pair, history *judge.Pair) {
+	window = judge.Pair{Baseline: pool(kind, p.Baseline), Canary: pool(kind, p.Canary)}
+	if len(p.BaselineHistory) > 0 && len(p.CanaryHistory) > 0 {
+		history = &judge.Pair{Baseline: pool(kind, p.BaselineHistory), Canary: pool(kind, p.CanaryHistory)}
+	}
+	return window, history
+}
+
+func pool(kind judge.Kind, pods []judge.Side) judge.Side {
+	n := 0
+	for _, pod := range pods {
+		n = max(n, len(pod.Values))
+	}
+	out := judge.Side{Values: make([]float64, n)}
+	if kind != judge.Gauge {
+		out.Totals = make([]float64, n)
+	}
+	for i := range n {
+		sum, total, reporting := 0.0, 0.0, 0.0
+		for _, pod := range pods {
+			if i < len(pod.Values) && pod.Has(i) {
+				sum += pod.Values[i]
+				reporting++
+				if pod.Totals != nil {
+					total += pod.Totals[i]
+				} else {
+					total++
+				}
+			}
+		}
+		switch {
+		case reporting == 0:
+			out.Values[i] = math.NaN()
+			if out.Totals != nil {
+				out.Totals[i] = math.NaN()
+			}
+		case kind == judge.Gauge:
+			out.Values[i] = sum / reporting
+		default:
+			out.Values[i], out.Totals[i] = sum, total
+		}
+	}
+	return out
+}
