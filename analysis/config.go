@@ -47,6 +47,8 @@ type Schedule struct {
 	Interval time.Duration
 	// History is how much time before Start calibrates the judges.
 	History time.Duration
+	// LookEvery is how often the growing window is judged; 0 is one look.
+	LookEvery time.Duration
 }
 
 // Defaults of a Schedule.
@@ -109,6 +111,8 @@ func (c Config) withDefaults() (Config, error) {
 	switch {
 	case s.Duration < 0 || s.Interval < 0 || s.Warmup < 0 || s.History < 0:
 		problem("the schedule has a negative duration")
+	case s.LookEvery != 0 && (s.LookEvery < s.Interval || s.LookEvery > s.Duration):
+		problem("looks every %v: they must come at least an interval (%v) apart and within the duration (%v)", s.LookEvery, s.Interval, s.Duration)
 	case s.Interval > s.Duration:
 		problem("the interval %v is longer than the duration %v", s.Interval, s.Duration)
 	case s.Duration/s.Interval > MaxIntervals || s.History/s.Interval > MaxIntervals:

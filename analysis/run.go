@@ -51,8 +51,12 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 		}
 		inputs[i] = in
 	}
+	judgment, err := p.judge(inputs)
+	if err != nil {
+		return nil, err
+	}
 	r := &Result{
-		Judgment: Judge(inputs, p.Config.Alpha),
+		Judgment: judgment,
 		Config:   p.Config.Name,
 		Scopes:   p.Config.Scopes,
 		Window:   p.Window,
@@ -64,6 +68,19 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 		r.Samples[in.Sample.Signal.Name] = in.Sample
 	}
 	return r, nil
+}
+
+// judge judges at the look that the window has come to.
+func (p *Plan) judge(inputs []Input) (judge.Judgment, error) {
+	s := p.Config.Schedule
+	if s.LookEvery == 0 {
+		return Judge(inputs, p.Config.Alpha), nil
+	}
+	looks, err := NewRegularLooks(int(s.Duration/s.Interval), int(s.LookEvery/s.Interval))
+	if err != nil {
+		return judge.Judgment{}, fmt.Errorf("config %q: %w", p.Config.Name, err)
+	}
+	return looks.Judge(inputs, int(p.Window.Duration()/s.Interval), p.Config.Alpha)
 }
 
 // Input is one signal on its way to its judge.

@@ -177,7 +177,7 @@ func checkConfig(c *judgedv1.CanaryConfig) error {
 	if s.GetStart() != nil && !s.GetStart().IsValid() {
 		return invalid("SCHEDULE", "config %q: schedule.start is no moment between the years 1 and 9999", c.GetName())
 	}
-	for _, d := range []*durationpb.Duration{s.GetWarmup(), s.GetDuration(), s.GetInterval(), s.GetHistory()} {
+	for _, d := range []*durationpb.Duration{s.GetWarmup(), s.GetDuration(), s.GetInterval(), s.GetHistory(), s.GetLookEvery()} {
 		if d != nil && !d.IsValid() {
 			return invalid("SCHEDULE", "config %q: the schedule has a malformed duration (seconds and nanos of different signs)", c.GetName())
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync"
 
 	"connectrpc.com/connect"
 
@@ -15,6 +16,7 @@ import (
 type judgeService struct {
 	version   string
 	telemetry *telemetry
+	looks     lookPlans
 }
 
 // Judge implements judgedv1connect.JudgeServiceHandler.
@@ -26,10 +28,69 @@ func (s *judgeService) Judge(ctx context.Context, request *connect.Request[judge
 	if alpha == 0 {
 		alpha = judge.DefaultAlpha
 	}
-	judgment := wire.JudgmentProto(analysis.Judge(wire.Inputs(request.Msg), alpha), s.version)
+	judged, err := s.judge(request.Msg, alpha)
+	if err != nil {
+		return nil, err
+	}
+	judgment := wire.JudgmentProto(judged, s.version)
 	judgment.Interval = request.Msg.GetInterval()
 	s.telemetry.judged(ctx, "judge", judgment.GetVerdict())
 	return connect.NewResponse(&judgedv1.JudgeResponse{Judgment: judgment}), nil
+}
+
+// judge judges the samples, at the look that they have come to.
+func (s *judgeService) judge(r *judgedv1.JudgeRequest, alpha float64) (judge.Judgment, error) {
+	inputs := wire.Inputs(r)
+	if r.GetLooks() == nil {
+		return analysis.Judge(inputs, alpha), nil
+	}
+	plan := lookPlan{int(r.GetLooks().GetPlannedIntervals()), int(r.GetLooks().GetEvery())}
+	looks, err := s.looks.get(plan)
+	if err != nil {
+		return judge.Judgment{}, invalid("LOOKS", "looks: %v", err)
+	}
+	n := 0
+	for _, in := range inputs {
+		n = max(n, len(in.Sample.Baseline.Values))
+	}
+	if n > plan.horizon {
+		return judge.Judgment{}, invalid("LOOKS", "looks: %d intervals of a window that was planned to have %d: plan as many as there will be", n, plan.horizon)
+	}
+	judged, err := looks.Judge(inputs, n, alpha)
+	if err != nil {
+		return judge.Judgment{}, invalid("LOOKS", "looks: %v", err)
+	}
+	return judged, nil
+}
+
+// lookPlan is how often a window of which length is judged.
+type lookPlan struct{ horizon, every int }
+
+// lookPlans keeps the levels of plans that were asked for: deployers look with
+// few different ones, and computing them takes longer than a judgment.
+type lookPlans struct {
+	mu    sync.Mutex
+	plans map[lookPlan]*analysis.RegularLooks
+}
+
+// mostPlans bounds the memory of lookPlans.
+const mostPlans = 64
+
+func (l *lookPlans) get(p lookPlan) (*analysis.RegularLooks, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if looks := l.plans[p]; looks != nil {
+		return looks, nil
+	}
+	looks, err := analysis.NewRegularLooks(p.horizon, p.every)
+	if err != nil {
+		return nil, err
+	}
+	if l.plans == nil || len(l.plans) >= mostPlans {
+		l.plans = map[lookPlan]*analysis.RegularLooks{}
+	}
+	l.plans[p] = looks
+	return looks, nil
 }
 
 // checkSamples refuses what cannot be laid on one grid. A judge would see a

@@ -91,3 +91,34 @@ func TestJudgeAlpha(t *testing.T) {
 		}
 	}
 }
+
+// Looks spend the error together: an early one must show more, and what cannot
+// be a look is refused.
+func TestJudgeLooks(t *testing.T) {
+	i := start(t, server.Options{})
+	level := func(n int, looks *judgedv1.Looks) (float64, error) {
+		r := samples(1, n, 1.2)
+		r.Looks = looks
+		response, err := i.judge.Judge(t.Context(), connect.NewRequest(r))
+		if err != nil {
+			return 0, err
+		}
+		return response.Msg.GetJudgment().GetFindings()[0].GetEffect().GetLevel(), nil
+	}
+	var levels []float64
+	for _, n := range []int{20, 40, 60} {
+		l, err := level(n, &judgedv1.Looks{PlannedIntervals: 60, Every: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		levels = append(levels, l)
+	}
+	if !(levels[0] > levels[1] && levels[1] > levels[2]) {
+		t.Errorf("levels %v do not fall", levels)
+	}
+	for _, looks := range []*judgedv1.Looks{{PlannedIntervals: 10, Every: 5}, {PlannedIntervals: 1_000_000, Every: 1}, {Every: 1}, {PlannedIntervals: 9}} {
+		if l, err := level(20, looks); connect.CodeOf(err) != connect.CodeInvalidArgument {
+			t.Errorf("%v: level %v, %v", looks, l, err)
+		}
+	}
+}

@@ -25,11 +25,12 @@ func Config(c *judgedv1.CanaryConfig) analysis.Config {
 		Application: c.GetApplication(),
 		Scopes:      Scopes(c.GetScopes()),
 		Schedule: analysis.Schedule{
-			Start:    timeOf(c.GetSchedule().GetStart()),
-			Warmup:   c.GetSchedule().GetWarmup().AsDuration(),
-			Duration: c.GetSchedule().GetDuration().AsDuration(),
-			Interval: c.GetSchedule().GetInterval().AsDuration(),
-			History:  c.GetSchedule().GetHistory().AsDuration(),
+			Start:     timeOf(c.GetSchedule().GetStart()),
+			Warmup:    c.GetSchedule().GetWarmup().AsDuration(),
+			Duration:  c.GetSchedule().GetDuration().AsDuration(),
+			Interval:  c.GetSchedule().GetInterval().AsDuration(),
+			History:   c.GetSchedule().GetHistory().AsDuration(),
+			LookEvery: c.GetSchedule().GetLookEvery().AsDuration(),
 		},
 		Alpha: c.GetDecision().GetAlpha(),
 	}
@@ -47,11 +48,12 @@ func ConfigProto(c analysis.Config) *judgedv1.CanaryConfig {
 		Application: c.Application,
 		Scopes:      ScopesProto(c.Scopes),
 		Schedule: &judgedv1.Schedule{
-			Start:    timestamp(c.Schedule.Start),
-			Warmup:   duration(c.Schedule.Warmup),
-			Duration: duration(c.Schedule.Duration),
-			Interval: duration(c.Schedule.Interval),
-			History:  duration(c.Schedule.History),
+			Start:     timestamp(c.Schedule.Start),
+			Warmup:    duration(c.Schedule.Warmup),
+			Duration:  duration(c.Schedule.Duration),
+			Interval:  duration(c.Schedule.Interval),
+			History:   duration(c.Schedule.History),
+			LookEvery: duration(c.Schedule.LookEvery),
 		},
 	}
 	if c.Alpha != 0 {

@@ -23,9 +23,21 @@ func newDefault(name string, alpha float64) (Judge, error) {
 
 func (d defaultJudge) Name() string { return d.name }
 
-// Judge implements Judge. It is the only place that asks the analysis.
+// Judge implements Judge.
 func (d defaultJudge) Judge(inputs []analysis.Input) Outcome {
-	j := analysis.Judge(inputs, d.alpha)
+	return outcome(analysis.Judge(inputs, d.alpha))
+}
+
+// JudgeLook implements Watcher: all looks together spend the error once.
+func (d defaultJudge) JudgeLook(inputs []analysis.Input, n int, looks *analysis.RegularLooks) (Outcome, error) {
+	j, err := looks.Judge(inputs, n, d.alpha)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return outcome(j), nil
+}
+
+func outcome(j judge.Judgment) Outcome {
 	return Outcome{Verdict: j.Verdict, Score: j.Score, Suspicion: surprise(j), Findings: j.Findings}
 }
 

@@ -19,6 +19,13 @@ type Judge interface {
 	Judge(inputs []analysis.Input) Outcome
 }
 
+// Watcher is a Judge that knows when it looks at a window again and again.
+type Watcher interface {
+	Judge
+	// JudgeLook judges the first n intervals of a case, which inputs hold.
+	JudgeLook(inputs []analysis.Input, n int, looks *analysis.RegularLooks) (Outcome, error)
+}
+
 // Outcome is what a judge says of a case.
 type Outcome struct {
 	Verdict judge.Verdict

@@ -284,6 +284,8 @@ type worker struct {
 	decoder Decoder
 	current Case
 	prefix  []analysis.Input
+	// planned are the looks by the length of the window.
+	planned map[int]*analysis.RegularLooks
 }
 
 func (w *worker) judge(ctx context.Context, b *batch) {
@@ -331,16 +333,47 @@ func (w *worker) judgeCase(r *Result) (err error) {
 // firstFail replays the looks of one judge; final is its verdict on the whole
 // window.
 func (w *worker) firstFail(j Judge, inputs []analysis.Input, n int, final judge.Verdict) int {
-	for look := w.LookEvery; look < n; look += w.LookEvery {
+	watcher, watches := j.(Watcher)
+	var looks *analysis.RegularLooks
+	if watches {
+		var err error
+		if looks, err = w.looks(n); err != nil {
+			return 0 // a window without an interval has no look
+		}
+	}
+	for look := w.LookEvery; look <= n; look += w.LookEvery {
+		if look > n-w.LookEvery {
+			look = n // the last look is at the end
+		}
 		w.prefix = firstIntervals(w.prefix, inputs, look)
-		if j.Judge(w.prefix).Verdict == judge.Fail {
+		if watches {
+			if o, err := watcher.JudgeLook(w.prefix, look, looks); err == nil && o.Verdict == judge.Fail {
+				return look
+			}
+		} else if look < n && j.Judge(w.prefix).Verdict == judge.Fail {
 			return look
 		}
 	}
-	if final == judge.Fail {
+	if !watches && final == judge.Fail {
 		return n
 	}
 	return 0
+}
+
+// looks returns the looks at windows of n intervals.
+func (w *worker) looks(n int) (*analysis.RegularLooks, error) {
+	if l := w.planned[n]; l != nil {
+		return l, nil
+	}
+	l, err := analysis.NewRegularLooks(n, w.LookEvery)
+	if err != nil {
+		return nil, err
+	}
+	if w.planned == nil || len(w.planned) >= 64 {
+		w.planned = map[int]*analysis.RegularLooks{}
+	}
+	w.planned[n] = l
+	return l, nil
 }
 
 // total is the size of all files, 0 if it is not known.

@@ -124,7 +124,10 @@ func atLook(s judge.Sample, alpha float64) float64 {
 	if s.Look == nil || !(alpha > 0 && alpha < 1) {
 		return alpha
 	}
-	return s.Look(alpha)
+	// A look that may spend nothing decides nothing, which no interval that is
+	// finite in practice does.
+	const nothing = 1e-100
+	return max(s.Look(alpha), nothing)
 }
 
 // Map returns the limits on another scale; f must be increasing.

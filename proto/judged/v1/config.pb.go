@@ -359,7 +359,11 @@ type Schedule struct {
 	Interval *durationpb.Duration `protobuf:"bytes,4,opt,name=interval,proto3" json:"interval,omitempty"`
 	// How much time before the release calibrates the judges: the same two
 	// scopes, before anything differed. Default none.
-	History       *durationpb.Duration `protobuf:"bytes,5,opt,name=history,proto3" json:"history,omitempty"`
+	History *durationpb.Duration `protobuf:"bytes,5,opt,name=history,proto3" json:"history,omitempty"`
+	// How often the growing window is judged. All looks together then spend the
+	// error once: early ones must show more to FAIL. Without it there is one look,
+	// and judging again by hand raises more false alarms than promised.
+	LookEvery     *durationpb.Duration `protobuf:"bytes,6,opt,name=look_every,json=lookEvery,proto3" json:"look_every,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +429,13 @@ func (x *Schedule) GetInterval() *durationpb.Duration {
 func (x *Schedule) GetHistory() *durationpb.Duration {
 	if x != nil {
 		return x.History
+	}
+	return nil
+}
+
+func (x *Schedule) GetLookEvery() *durationpb.Duration {
+	if x != nil {
+		return x.LookEvery
 	}
 	return nil
 }
@@ -708,7 +719,8 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\vscope.value\x12aa scope value is 1 to 253 printable characters without quotes, backslashes, braces or line breaks\x1a6this.matches('^[^\"\\'`\\\\\\\\{}\\\\x00-\\\\x1f\\\\x7f]{1,253}$')R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc8\b\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x80\n" +
+	"\n" +
 	"\bSchedule\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\xa8\x01\n" +
 	"\x06warmup\x18\x02 \x01(\v2\x19.google.protobuf.DurationBu\xbaHr\xba\x01o\n" +
@@ -718,7 +730,10 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\binterval\x18\x04 \x01(\v2\x19.google.protobuf.DurationBw\xbaHt\xba\x01q\n" +
 	"\x11schedule.interval\x12)the interval must be between 1s and 1 day\x1a1this >= duration('1s') && this <= duration('24h')R\binterval\x12\xac\x01\n" +
 	"\ahistory\x18\x05 \x01(\v2\x19.google.protobuf.DurationBw\xbaHt\xba\x01q\n" +
-	"\x10schedule.history\x12)the history must be between 0 and 31 days\x1a2this >= duration('0s') && this <= duration('744h')R\ahistory:\xc1\x02\xbaH\xbd\x02\x1a\xba\x02\n" +
+	"\x10schedule.history\x12)the history must be between 0 and 31 days\x1a2this >= duration('0s') && this <= duration('744h')R\ahistory\x12\xb5\x01\n" +
+	"\n" +
+	"look_every\x18\x06 \x01(\v2\x19.google.protobuf.DurationB{\xbaHx\xba\x01u\n" +
+	"\x13schedule.look_every\x12*looks must be between 1s and 31 days apart\x1a2this >= duration('1s') && this <= duration('744h')R\tlookEvery:\xc1\x02\xbaH\xbd\x02\x1a\xba\x02\n" +
 	"\x0fschedule.points\x129duration / interval must be between 1 and 11000 intervals\x1a\xeb\x01!has(this.duration) || !has(this.interval) || this.interval <= duration('0s') || (this.interval <= this.duration && int(this.duration.getSeconds()) / (int(this.interval.getSeconds()) > 0 ? int(this.interval.getSeconds()) : 1) <= 11000)\"\xf0\x02\n" +
 	"\x06Margin\x12\xa4\x01\n" +
 	"\brelative\x18\x01 \x01(\x01B\x82\x01\xbaH\x7f\xba\x01|\n" +
@@ -804,15 +819,16 @@ var file_judged_v1_config_proto_depIdxs = []int32{
 	11, // 9: judged.v1.Schedule.duration:type_name -> google.protobuf.Duration
 	11, // 10: judged.v1.Schedule.interval:type_name -> google.protobuf.Duration
 	11, // 11: judged.v1.Schedule.history:type_name -> google.protobuf.Duration
-	0,  // 12: judged.v1.Metric.kind:type_name -> judged.v1.Kind
-	1,  // 13: judged.v1.Metric.direction:type_name -> judged.v1.Direction
-	6,  // 14: judged.v1.Metric.margin:type_name -> judged.v1.Margin
-	6,  // 15: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	11, // 12: judged.v1.Schedule.look_every:type_name -> google.protobuf.Duration
+	0,  // 13: judged.v1.Metric.kind:type_name -> judged.v1.Kind
+	1,  // 14: judged.v1.Metric.direction:type_name -> judged.v1.Direction
+	6,  // 15: judged.v1.Metric.margin:type_name -> judged.v1.Margin
+	6,  // 16: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_config_proto_init() }

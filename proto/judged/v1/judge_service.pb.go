@@ -32,7 +32,9 @@ type JudgeRequest struct {
 	// How findings become one verdict.
 	Decision *Decision `protobuf:"bytes,2,opt,name=decision,proto3" json:"decision,omitempty"`
 	// The length of one interval, for reasons that say how long to wait.
-	Interval      *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	Interval *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
+	// The looks at this window, if it is judged again and again while it grows.
+	Looks         *Looks `protobuf:"bytes,4,opt,name=looks,proto3" json:"looks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -88,6 +90,70 @@ func (x *JudgeRequest) GetInterval() *durationpb.Duration {
 	return nil
 }
 
+func (x *JudgeRequest) GetLooks() *Looks {
+	if x != nil {
+		return x.Looks
+	}
+	return nil
+}
+
+// Looks says how often a growing window is judged, so that all looks together
+// spend the error once.
+type Looks struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many intervals the window will have in the end.
+	PlannedIntervals int32 `protobuf:"varint,1,opt,name=planned_intervals,json=plannedIntervals,proto3" json:"planned_intervals,omitempty"`
+	// How many intervals lie between two looks. The number of the signals'
+	// values tells which look this is.
+	Every         int32 `protobuf:"varint,2,opt,name=every,proto3" json:"every,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Looks) Reset() {
+	*x = Looks{}
+	mi := &file_judged_v1_judge_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Looks) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Looks) ProtoMessage() {}
+
+func (x *Looks) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judge_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Looks.ProtoReflect.Descriptor instead.
+func (*Looks) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Looks) GetPlannedIntervals() int32 {
+	if x != nil {
+		return x.PlannedIntervals
+	}
+	return 0
+}
+
+func (x *Looks) GetEvery() int32 {
+	if x != nil {
+		return x.Every
+	}
+	return 0
+}
+
 // SignalSamples is one signal and its two sides on one grid: value i of both
 // sides belongs to the same interval. A missing value is NaN.
 type SignalSamples struct {
@@ -124,7 +190,7 @@ type SignalSamples struct {
 
 func (x *SignalSamples) Reset() {
 	*x = SignalSamples{}
-	mi := &file_judged_v1_judge_service_proto_msgTypes[1]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -136,7 +202,7 @@ func (x *SignalSamples) String() string {
 func (*SignalSamples) ProtoMessage() {}
 
 func (x *SignalSamples) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judge_service_proto_msgTypes[1]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -149,7 +215,7 @@ func (x *SignalSamples) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignalSamples.ProtoReflect.Descriptor instead.
 func (*SignalSamples) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *SignalSamples) GetName() string {
@@ -257,7 +323,7 @@ type Samples struct {
 
 func (x *Samples) Reset() {
 	*x = Samples{}
-	mi := &file_judged_v1_judge_service_proto_msgTypes[2]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -269,7 +335,7 @@ func (x *Samples) String() string {
 func (*Samples) ProtoMessage() {}
 
 func (x *Samples) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judge_service_proto_msgTypes[2]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -282,7 +348,7 @@ func (x *Samples) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Samples.ProtoReflect.Descriptor instead.
 func (*Samples) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{2}
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Samples) GetValues() []float64 {
@@ -310,7 +376,7 @@ type JudgeResponse struct {
 
 func (x *JudgeResponse) Reset() {
 	*x = JudgeResponse{}
-	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +388,7 @@ func (x *JudgeResponse) String() string {
 func (*JudgeResponse) ProtoMessage() {}
 
 func (x *JudgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +401,7 @@ func (x *JudgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgeResponse.ProtoReflect.Descriptor instead.
 func (*JudgeResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{3}
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *JudgeResponse) GetJudgment() *Judgment {
@@ -349,14 +415,18 @@ var File_judged_v1_judge_service_proto protoreflect.FileDescriptor
 
 const file_judged_v1_judge_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1djudged/v1/judge_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\x93\x04\n" +
+	"\x1djudged/v1/judge_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xbb\x04\n" +
 	"\fJudgeRequest\x12\xa4\x02\n" +
 	"\asignals\x18\x01 \x03(\v2\x18.judged.v1.SignalSamplesB\xef\x01\xbaH\xeb\x01\xba\x01e\n" +
 	"\x12judge.signals.some\x12?send at least one signal: without one there is nothing to judge\x1a\x0esize(this) > 0\xba\x01z\n" +
 	"\x14judge.signals.unique\x12Dtwo signals have the same name: every signal needs a name of its own\x1a\x1cthis.map(s, s.name).unique()\x92\x01\x03\x10\x90NR\asignals\x12/\n" +
 	"\bdecision\x18\x02 \x01(\v2\x13.judged.v1.DecisionR\bdecision\x12\xaa\x01\n" +
 	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationBs\xbaHp\xba\x01m\n" +
-	"\x0ejudge.interval\x12(the interval must be between 0 and 1 day\x1a1this >= duration('0s') && this <= duration('24h')R\binterval\"\xa6\x06\n" +
+	"\x0ejudge.interval\x12(the interval must be between 0 and 1 day\x1a1this >= duration('0s') && this <= duration('24h')R\binterval\x12&\n" +
+	"\x05looks\x18\x04 \x01(\v2\x10.judged.v1.LooksR\x05looks\"d\n" +
+	"\x05Looks\x128\n" +
+	"\x11planned_intervals\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01R\x10plannedIntervals\x12!\n" +
+	"\x05every\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01R\x05every\"\xa6\x06\n" +
 	"\rSignalSamples\x12\x90\x01\n" +
 	"\x04name\x18\x01 \x01(\tB|\xbaHy\xba\x01v\n" +
 	"\vsignal.name\x129a signal needs a name of at most 253 printable characters\x1a,this.matches('^[^\\\\x00-\\\\x1f\\\\x7f]{1,253}$')R\x04name\x12-\n" +
@@ -396,39 +466,41 @@ func file_judged_v1_judge_service_proto_rawDescGZIP() []byte {
 	return file_judged_v1_judge_service_proto_rawDescData
 }
 
-var file_judged_v1_judge_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_judged_v1_judge_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_judged_v1_judge_service_proto_goTypes = []any{
 	(*JudgeRequest)(nil),        // 0: judged.v1.JudgeRequest
-	(*SignalSamples)(nil),       // 1: judged.v1.SignalSamples
-	(*Samples)(nil),             // 2: judged.v1.Samples
-	(*JudgeResponse)(nil),       // 3: judged.v1.JudgeResponse
-	(*Decision)(nil),            // 4: judged.v1.Decision
-	(*durationpb.Duration)(nil), // 5: google.protobuf.Duration
-	(Kind)(0),                   // 6: judged.v1.Kind
-	(Direction)(0),              // 7: judged.v1.Direction
-	(*Margin)(nil),              // 8: judged.v1.Margin
-	(*Judgment)(nil),            // 9: judged.v1.Judgment
+	(*Looks)(nil),               // 1: judged.v1.Looks
+	(*SignalSamples)(nil),       // 2: judged.v1.SignalSamples
+	(*Samples)(nil),             // 3: judged.v1.Samples
+	(*JudgeResponse)(nil),       // 4: judged.v1.JudgeResponse
+	(*Decision)(nil),            // 5: judged.v1.Decision
+	(*durationpb.Duration)(nil), // 6: google.protobuf.Duration
+	(Kind)(0),                   // 7: judged.v1.Kind
+	(Direction)(0),              // 8: judged.v1.Direction
+	(*Margin)(nil),              // 9: judged.v1.Margin
+	(*Judgment)(nil),            // 10: judged.v1.Judgment
 }
 var file_judged_v1_judge_service_proto_depIdxs = []int32{
-	1,  // 0: judged.v1.JudgeRequest.signals:type_name -> judged.v1.SignalSamples
-	4,  // 1: judged.v1.JudgeRequest.decision:type_name -> judged.v1.Decision
-	5,  // 2: judged.v1.JudgeRequest.interval:type_name -> google.protobuf.Duration
-	6,  // 3: judged.v1.SignalSamples.kind:type_name -> judged.v1.Kind
-	7,  // 4: judged.v1.SignalSamples.direction:type_name -> judged.v1.Direction
-	8,  // 5: judged.v1.SignalSamples.margin:type_name -> judged.v1.Margin
-	8,  // 6: judged.v1.SignalSamples.tolerance:type_name -> judged.v1.Margin
-	2,  // 7: judged.v1.SignalSamples.baseline:type_name -> judged.v1.Samples
-	2,  // 8: judged.v1.SignalSamples.canary:type_name -> judged.v1.Samples
-	2,  // 9: judged.v1.SignalSamples.baseline_history:type_name -> judged.v1.Samples
-	2,  // 10: judged.v1.SignalSamples.canary_history:type_name -> judged.v1.Samples
-	9,  // 11: judged.v1.JudgeResponse.judgment:type_name -> judged.v1.Judgment
-	0,  // 12: judged.v1.JudgeService.Judge:input_type -> judged.v1.JudgeRequest
-	3,  // 13: judged.v1.JudgeService.Judge:output_type -> judged.v1.JudgeResponse
-	13, // [13:14] is the sub-list for method output_type
-	12, // [12:13] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	2,  // 0: judged.v1.JudgeRequest.signals:type_name -> judged.v1.SignalSamples
+	5,  // 1: judged.v1.JudgeRequest.decision:type_name -> judged.v1.Decision
+	6,  // 2: judged.v1.JudgeRequest.interval:type_name -> google.protobuf.Duration
+	1,  // 3: judged.v1.JudgeRequest.looks:type_name -> judged.v1.Looks
+	7,  // 4: judged.v1.SignalSamples.kind:type_name -> judged.v1.Kind
+	8,  // 5: judged.v1.SignalSamples.direction:type_name -> judged.v1.Direction
+	9,  // 6: judged.v1.SignalSamples.margin:type_name -> judged.v1.Margin
+	9,  // 7: judged.v1.SignalSamples.tolerance:type_name -> judged.v1.Margin
+	3,  // 8: judged.v1.SignalSamples.baseline:type_name -> judged.v1.Samples
+	3,  // 9: judged.v1.SignalSamples.canary:type_name -> judged.v1.Samples
+	3,  // 10: judged.v1.SignalSamples.baseline_history:type_name -> judged.v1.Samples
+	3,  // 11: judged.v1.SignalSamples.canary_history:type_name -> judged.v1.Samples
+	10, // 12: judged.v1.JudgeResponse.judgment:type_name -> judged.v1.Judgment
+	0,  // 13: judged.v1.JudgeService.Judge:input_type -> judged.v1.JudgeRequest
+	4,  // 14: judged.v1.JudgeService.Judge:output_type -> judged.v1.JudgeResponse
+	14, // [14:15] is the sub-list for method output_type
+	13, // [13:14] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_judge_service_proto_init() }
@@ -444,7 +516,7 @@ func file_judged_v1_judge_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_judge_service_proto_rawDesc), len(file_judged_v1_judge_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
