@@ -179,7 +179,7 @@ func (c *comparison) narrow(f judge.Finding) judge.Effect {
 // fewBursts reports whether bursty events lie in so few intervals that their
 // dispersion is not known.
 func (c *comparison) fewBursts() bool {
-	const bursty, enough = 2, 10
+	const bursty, enough = 20, 10
 	return c.burst >= bursty && stat.Participation(c.total()) < enough
 }
 
