@@ -19,20 +19,20 @@ const (
 	// on its own. Without a history they grow with the root of how much smaller
 	// than referenceAlpha the error is: the shapes of healthy arms differ with
 	// heavy tails, so many signals need a wider berth (docs/evaluation.md).
-	tailFloor, tailAlone        = 0.15, 0.3
-	tailFloorBlind              = 0.3
-	tailGrowth                  = 0.1
-	spreadFloor                 = 0.7
-	spreadFloorBlind            = 0.4
-	spreadGrowth                = 0.4
-	onsetFloor, onsetGrowth     = 0.04, 0.01
-	referenceAlpha              = 0.025
-	tailErrorShare              = 1.0 / 3
-	usualTail, usualSpread      = 0.1, 0.35
-	unlikeBerth                 = 1.6
-	minShareOfParticipants      = 0.5
-	minParticipants             = 10
-	tests                   int = 3
+	tailFloor, tailAlone    = 0.15, 0.3
+	tailFloorBlind          = 0.3
+	tailGrowth              = 0.1
+	spreadFloor             = 0.7
+	spreadFloorBlind        = 0.4
+	spreadGrowth            = 0.4
+	onsetFloor, onsetGrowth = 0.04, 0.01
+	referenceAlpha          = 0.025
+	tailErrorShare          = 1.0 / 3
+	usualTail, usualSpread  = 0.1, 0.35
+	unlikeBerth             = 1.6
+	minShareOfParticipants  = 0.5
+	minParticipants         = 10
+	tests                   = 3.0
 )
 
 // Judge compares the shape of two series. The zero value is ready to use.
@@ -49,9 +49,11 @@ type contrast struct {
 	// words say what got worse.
 	words string
 	// estimate, floor and the errors are logarithms of ratios; positive is bad.
-	// wander is how much the estimate varies in the history, err its own
-	// standard error.
-	estimate, floor, wander, err float64
+	// wander is how much the estimate varies in the history.
+	estimate, floor, wander float64
+	// stdErr returns the estimate's own standard error; only an estimate above
+	// its floor is worth the work.
+	stdErr func() float64
 	// negative is the estimate's sign as a ratio if good is up.
 	falls bool
 	df    float64
@@ -86,7 +88,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	}
 	length := min(blockLength, window.len())
 	each := s
-	each.Alpha = verdict.TotalAlpha(s) / float64(tests)
+	each.Alpha = verdict.TotalAlpha(s) / tests
 	alpha := verdict.Alpha(each)
 	var contrasts []contrast
 	if history.len() >= minBlocks*length {
@@ -125,7 +127,8 @@ func (Judge) calibrated(s judge.Sample, window, history series, length int) []co
 	}
 	t := contrast{
 		estimate: tail - tailPast, floor: berth * tailFloor,
-		wander: shrink(tailSpread, df, usualTail), err: tailErrorShare * r.tailError(window),
+		wander: shrink(tailSpread, df, usualTail),
+		stdErr: func() float64 { return tailErrorShare * r.tailError(window) },
 	}
 	t.direct(signal.Direction)
 	alone, _ := bad(signal.Direction, whole.beyondLevel())
@@ -133,7 +136,8 @@ func (Judge) calibrated(s judge.Sample, window, history series, length int) []co
 	return []contrast{t, {
 		measure: judge.RatioOfSpreads, words: "the canary swings more", also: true,
 		estimate: spread - spreadPast, floor: berth * spreadFloor,
-		wander: shrink(spreadSpread, df, usualSpread), err: tailErrorShare * r.spreadError(window),
+		wander: shrink(spreadSpread, df, usualSpread),
+		stdErr: func() float64 { return tailErrorShare * r.spreadError(window) },
 	}}
 }
 
@@ -156,15 +160,15 @@ func (Judge) blind(s judge.Sample, window series) []contrast {
 	m := r.measure(window)
 	t := contrast{
 		estimate: m.beyondLevel(), floor: tailFloorBlind + tailGrowth*grow,
-		err: tailErrorShare * r.tailError(window),
+		stdErr: func() float64 { return tailErrorShare * r.tailError(window) },
 	}
 	t.direct(s.Signal.Direction)
 	alone, _ := bad(s.Signal.Direction, m.tail)
 	t.also = alone > tailAlone
 	out := []contrast{t, {
 		measure: judge.RatioOfSpreads, words: "the canary swings more",
-		estimate: m.spread, floor: spreadFloorBlind + spreadGrowth*grow, err: r.spreadError(window),
-		also: m.beyondLevel() > 0,
+		estimate: m.spread, floor: spreadFloorBlind + spreadGrowth*grow, also: m.beyondLevel() > 0,
+		stdErr: func() float64 { return r.spreadError(window) },
 	}}
 	if o, ok := onset(s.Signal.Direction, window, onsetFloor+onsetGrowth*grow); ok {
 		out = append(out, o)
@@ -232,17 +236,15 @@ func onset(d judge.Direction, window series, floor float64) (contrast, bool) {
 
 // settle decides by the contrast that stands out most.
 func (Judge) settle(f *judge.Finding, contrasts []contrast, alpha float64) {
-	most := -1
-	least := math.Inf(1)
+	most, least, width := 0, math.Inf(1), 0.0
 	for i, c := range contrasts {
-		p := c.pValue()
-		if p < least || most < 0 {
-			most, least = i, p
+		if p, w := c.pValue(); p < least {
+			most, least, width = i, p, w
 		}
 	}
 	c := contrasts[most]
-	f.Effect = c.effect(alpha)
-	f.PValue = min(1, least*float64(tests))
+	f.Effect = c.effect(alpha, width)
+	f.PValue = min(1, least*tests)
 	if least <= alpha {
 		f.Verdict, f.Classification = judge.Fail, judge.High
 		if c.falls {
@@ -254,30 +256,39 @@ func (Judge) settle(f *judge.Finding, contrasts []contrast, alpha float64) {
 	f.Reason = "no change of shape stands out"
 }
 
-// pValue is two-sided for a change beyond the floor.
-func (c contrast) pValue() float64 {
+// pValue is two-sided for a change beyond the floor. width is the standard
+// error that limits it, +Inf for one that is below.
+func (c contrast) pValue() (p, width float64) {
 	if !c.also || !(c.estimate > c.floor) {
-		return 1
+		return 1, math.Inf(1)
 	}
-	df := c.df
-	if df == 0 {
-		df = math.Inf(1)
+	err := 0.0
+	if c.stdErr != nil {
+		err = c.stdErr()
 	}
 	// A quotient by a zero error is infinite.
-	z := min((c.estimate-c.floor)/c.wander, c.estimate/c.err)
-	return min(1, 2*stat.StudentTail(z, df))
+	z := min((c.estimate-c.floor)/c.wander, c.estimate/err)
+	return min(1, 2*stat.StudentTail(z, c.freedom())), max(c.wander, err)
 }
 
-func (c contrast) effect(alpha float64) judge.Effect {
-	df := c.df
-	if df == 0 {
-		df = math.Inf(1)
+func (c contrast) freedom() float64 {
+	if c.df == 0 {
+		return math.Inf(1)
 	}
-	half := stat.StudentQuantile(alpha/2, df) * max(c.wander, c.err)
+	return c.df
+}
+
+func (c contrast) effect(alpha, width float64) judge.Effect {
+	e := judge.Effect{Measure: c.measure, Low: 0, High: math.Inf(1), Level: 1 - alpha}
 	sign := 1.0
 	if c.falls {
 		sign = -1
 	}
-	a, b := math.Exp(sign*(c.estimate-half)), math.Exp(sign*(c.estimate+half))
-	return judge.Effect{Measure: c.measure, Estimate: math.Exp(sign * c.estimate), Low: min(a, b), High: max(a, b), Level: 1 - alpha}
+	e.Estimate = math.Exp(sign * c.estimate)
+	if !math.IsInf(width, 1) {
+		half := stat.StudentQuantile(alpha/2, c.freedom()) * width
+		a, b := math.Exp(sign*(c.estimate-half)), math.Exp(sign*(c.estimate+half))
+		e.Low, e.High = min(a, b), max(a, b)
+	}
+	return e
 }
