@@ -36,17 +36,15 @@ func (l location) stdErr() float64 { return math.Hypot(l.se, l.seHistory) }
 // segment is one stretch of differences after Huber's treatment.
 type segment struct {
 	stat.Series
-	// beside is the noise beside a straight line; thirds are the medians of
-	// the segment's thirds. They are only measured on demand.
-	beside stat.Series
+	// thirds are the medians of the thirds of a history.
 	thirds [3]float64
 	// exact: every difference is the same number.
 	exact bool
 }
 
 // newSegment overwrites pseudo and scratch, which must be as long as d or
-// longer.
-func newSegment(d, pseudo, scratch []float64) segment {
+// longer. With trend, the noise is that beside a straight line.
+func newSegment(d, pseudo, scratch []float64, trend bool) segment {
 	lo, hi := d[0], d[0]
 	for _, v := range d {
 		lo, hi = min(lo, v), max(hi, v)
@@ -55,13 +53,20 @@ func newSegment(d, pseudo, scratch []float64) segment {
 	if hi-lo <= same {
 		// The first stands for all: a mean could be off by a bit.
 		constant := stat.Series{N: len(d), Mean: d[0]}
-		return segment{Series: constant, beside: constant, thirds: [3]float64{d[0], d[0], d[0]}, exact: true}
+		return segment{Series: constant, thirds: [3]float64{d[0], d[0], d[0]}, exact: true}
 	}
 	pseudo, scratch = pseudo[:len(d)], scratch[:len(d)]
-	mean := stat.Huber(d, pseudo, scratch, same)
-	s := stat.NewSeries(pseudo)
+	return measured(stat.Huber(d, pseudo, scratch, same), pseudo, trend)
+}
+
+// measured returns the segment of pseudo-values whose mean is given.
+func measured(mean float64, pseudo []float64, trend bool) segment {
+	s := segment{Series: stat.NewSeries(pseudo)}
+	if trend {
+		s.Series = stat.NewTrendSeries(pseudo)
+	}
 	s.Mean = mean
-	return segment{Series: s, beside: stat.NewTrendSeries(pseudo)}
+	return s
 }
 
 // measureThirds overwrites scratch.
@@ -87,14 +92,14 @@ func (g segment) extremes() (low, high float64) {
 // locate estimates the location of the window, with the noise as the history
 // knows it. history is nil if there is none.
 //
-// With offset, the window's noise is that beside a straight line, so that a
-// change that grows through the window does not hide in its own noise; the
+// With offset, the window's noise must be that beside a straight line, so that
+// a change that grows through the window does not hide in its own noise; the
 // history knows how much a healthy difference wanders.
 func (j Judge) locate(window segment, history *segment, offset bool) location {
 	rho := window.Rho(maxRho)
 	variance := window.PointVariance(rho)
 	if history != nil {
-		rho, variance = j.calibrate(window, *history, offset)
+		rho, variance = j.calibrate(window, *history)
 	}
 	n := float64(window.N)
 	l := location{value: window.Mean, n: window.N, rho: rho, exact: window.exact}
@@ -117,22 +122,18 @@ func (j Judge) locate(window segment, history *segment, offset bool) location {
 
 // calibrate returns autocorrelation and variance of the noise from window and
 // history.
-func (j Judge) calibrate(window, history segment, offset bool) (calibrated, variance float64) {
+func (j Judge) calibrate(window, history segment) (rho, variance float64) {
 	most := maxRho
 	if history.N >= longHistory {
 		most = maxRhoLong
 	}
 	pastRho := history.Rho(most)
-	now := window.Series
-	if offset {
-		now = window.beside
-	}
-	rho := now.Rho(maxRho)
+	rho = window.Rho(maxRho)
 	if j.Calibration == Cautious {
 		rho = max(rho, pastRho)
-		return rho, max(now.PointVariance(rho), history.PointVariance(rho))
+		return rho, max(window.PointVariance(rho), history.PointVariance(rho))
 	}
 	n, past := float64(window.N), float64(history.N)
 	rho = (n*rho + past*pastRho) / (n + past)
-	return rho, (n*now.PointVariance(rho) + past*history.PointVariance(rho)) / (n + past)
+	return rho, (n*window.PointVariance(rho) + past*history.PointVariance(rho)) / (n + past)
 }

@@ -99,7 +99,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	t.read, t.limits = scale.limits(s.Signal, level)
 	if history.len() > 0 {
 		scale.differences(history, d[:history.len()])
-		past := newSegment(d[:history.len()], pseudo, scratch)
+		past := newSegment(d[:history.len()], pseudo, scratch, false)
 		past.measureThirds(d[:history.len()], scratch)
 		t.history = &past
 	}

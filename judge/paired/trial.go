@@ -29,7 +29,11 @@ type trial struct {
 // run judges the differences d into f, overwriting pseudo and scratch. note
 // ends the reason.
 func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) {
-	window := newSegment(d, pseudo, scratch)
+	t.decide(f, newSegment(d, pseudo, scratch, t.offset), note)
+}
+
+// decide judges a window.
+func (t trial) decide(f *judge.Finding, window segment, note string) {
 	l := t.judge.locate(window, t.history, t.offset)
 	f.Effect.Estimate = t.scale.effect(l.value)
 	f.Effect.Low, f.Effect.High = t.scale.effect(math.Inf(-1)), math.Inf(1)

@@ -44,9 +44,15 @@ func (k Kind) Compare(s judge.Sample) judge.Finding {
 		return f
 	}
 	alpha := verdict.Alpha(s)
+	if s.Look != nil {
+		rest := s
+		rest.Alpha = (1 - alarmShare) * verdict.TotalAlpha(s)
+		alpha = verdict.Alpha(rest)
+	}
 	c := comparison{Data: d, kind: k, sample: s, alpha: alpha, quantile: stat.StudentQuantile(alpha/2, math.Inf(1))}
 	c.describe(&f)
 	c.disperse(&f)
+	f.Effect.Level = 1 - alpha
 	switch {
 	case d.Events() == 0:
 		c.silent(&f)
@@ -159,6 +165,12 @@ func (c *comparison) decide(f *judge.Finding) {
 		f.Verdict, f.Classification = judge.Inconclusive, judge.Unclear
 		verdict.AlignPValue(f, c.alpha)
 		account.Note += ", in so few bursts that the next may go the other way"
+	} else if f.Verdict != judge.Fail && c.sample.Look != nil && c.alarm(f, limits) {
+		account.Note += "; so many that no later look is needed"
+	}
+	if c.sample.Look != nil {
+		f.PValue = min(1, f.PValue/(1-alarmShare))
+		verdict.AlignPValue(f, verdict.Alpha(c.sample))
 	}
 	if f.Verdict == judge.Inconclusive {
 		f.Needed = c.needed(limits, more, less)

@@ -41,6 +41,48 @@ func NewSeries(x []float64) Series {
 	return s
 }
 
+// ClippedSeries is NewSeries, or with trend NewTrendSeries, of the numbers
+// scale*clip((x-center)/scale, most) + center, whose mean is center: Huber's
+// pseudo-values without their common factor. It writes what it clips to buffer,
+// which must be as long as x if there is a trend to take out.
+func ClippedSeries(x []float64, center, scale, most float64, trend bool, buffer []float64) Series {
+	n := len(x)
+	s := Series{N: n, Mean: center, trend: trend && n >= 3}
+	inverse := 1 / scale
+	var squares, products, last float64
+	if !s.trend {
+		for _, v := range x {
+			z := min(max((v-center)*inverse, -most), most)
+			squares += z * z
+			products += z * last
+			last = z
+		}
+		s.Variance = squares * scale * scale / float64(max(n-1, 1))
+	} else {
+		middle := float64(n-1) / 2
+		slope := 0.0
+		for i, v := range x {
+			z := min(max((v-center)*inverse, -most), most)
+			buffer[i] = z
+			slope += z * (float64(i) - middle)
+		}
+		slope /= float64(n) * (float64(n)*float64(n) - 1) / 12
+		line := -slope * middle
+		for _, z := range buffer[:n] {
+			d := z - line
+			line += slope
+			squares += d * d
+			products += d * last
+			last = d
+		}
+		s.Variance = squares * scale * scale / float64(n-2)
+	}
+	if squares > 0 {
+		s.Lag1 = products / squares
+	}
+	return s
+}
+
 // NewTrendSeries measures what x, oldest first, is beside a straight line, so
 // that a change that grows does not pass for noise. Mean is the mean of x.
 func NewTrendSeries(x []float64) Series {

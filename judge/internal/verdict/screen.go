@@ -66,13 +66,18 @@ func Screen(f *judge.Finding, s judge.Sample) bool {
 	case c:
 		NoData(f, "the canary has no data in %s, while the baseline has: is it running and does it get traffic?", Count(n, "interval", "intervals"))
 	default:
-		b, c := float64(f.Baseline.Missing)/float64(n), float64(f.Canary.Missing)/float64(n)
-		if math.Abs(b-c) > missingGap {
-			Warn(f, "data are missing unevenly: %.0f%% of the baseline's intervals, %.0f%% of the canary's", 100*b, 100*c)
-		}
+		WarnUneven(f, n)
 		return true
 	}
 	return false
+}
+
+// WarnUneven warns where the sides of n intervals miss data unevenly.
+func WarnUneven(f *judge.Finding, n int) {
+	b, c := float64(f.Baseline.Missing)/float64(n), float64(f.Canary.Missing)/float64(n)
+	if math.Abs(b-c) > missingGap {
+		Warn(f, "data are missing unevenly: %.0f%% of the baseline's intervals, %.0f%% of the canary's", 100*b, 100*c)
+	}
 }
 
 // sameGrid reports whether every slice of the pair has the same length, and
