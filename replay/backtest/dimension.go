@@ -112,10 +112,10 @@ func (in Injection) String() string {
 	}
 }
 
-// mustCatch reports whether every judge has to find the regression: a level
+// MustCatch reports whether every judge has to find the regression: a level
 // 10 % worse, 20 % at the end of a ramp, half as many events again, a tail
 // twice as long, a canary that goes silent.
-func (in Injection) mustCatch() bool {
+func (in Injection) MustCatch() bool {
 	switch in.Type {
 	case "shift", "drop":
 		return in.Size >= 0.1

@@ -143,7 +143,7 @@ func (s *stratum) add(r *Result) {
 		kind := &c.healthy
 		if r.Faulty {
 			kind = &c.faulty
-			if r.Injected.mustCatch() {
+			if r.Injected.MustCatch() {
 				bump(&c.mustCatch, Injection{Type: r.Injected.Type, Size: r.Injected.Size}, fail)
 			}
 		} else {
