@@ -81,10 +81,10 @@ type share struct{ fail, open, all int }
 
 func (s *share) add(v judge.Verdict) {
 	s.all++
-	switch v {
-	case judge.Fail:
+	if v == judge.Fail {
 		s.fail++
-	case judge.Inconclusive:
+	}
+	if v == judge.Inconclusive {
 		s.open++
 	}
 }
@@ -158,7 +158,8 @@ func (t *tally) add(r *backtest.Result) {
 
 // alarms is the mean of the cells' rates whose names have one of the prefixes,
 // and of INCONCLUSIVE; cells below the window are left out.
-func (t *tally) alarms(judge, metrics, window int, prefixes ...string) (fail, open float64, cells int) {
+func (t *tally) alarms(judge, metrics, window int, prefixes ...string) (fail, open float64) {
+	cells := 0
 	for k, s := range t.healthy[judge] {
 		if k.metrics != metrics || windowOf(k.name) < window {
 			continue
@@ -171,7 +172,7 @@ func (t *tally) alarms(judge, metrics, window int, prefixes ...string) (fail, op
 			}
 		}
 	}
-	return fail / float64(max(cells, 1)), open / float64(max(cells, 1)), cells
+	return fail / float64(max(cells, 1)), open / float64(max(cells, 1))
 }
 
 func windowOf(name string) int {
@@ -205,13 +206,13 @@ func headline(out io.Writer, blind, history *tally) {
 		t    *tally
 	}{{"no history", blind}, {"120 points of history", history}} {
 		for _, m := range asked {
-			all, _, _ := f.t.alarms(0, m, 0, concurrent...)
+			all, _ := f.t.alarms(0, m, 0, concurrent...)
 			fmt.Fprintf(out, "| %s | %d | %.1f %% |", f.name, m, all)
 			for _, p := range concurrent {
-				fail, _, _ := f.t.alarms(0, m, 0, p)
+				fail, _ := f.t.alarms(0, m, 0, p)
 				fmt.Fprintf(out, " %.1f %% |", fail)
 			}
-			_, open, _ := f.t.alarms(0, m, 60, "split")
+			_, open := f.t.alarms(0, m, 60, "split")
 			fmt.Fprintf(out, " %.0f %% | %.0f %% |\n", open, f.t.found(0, m))
 		}
 	}
@@ -251,7 +252,7 @@ func (t *tally) print(out io.Writer) {
 	fmt.Fprintln(out, "|---|--:|--:|--:|--:|---|")
 	for _, shape := range []string{"n x n", "n x 1"} {
 		for _, m := range []int{1, 5} {
-			fail, open, _ := t.alarms(0, m, 0, shape)
+			fail, open := t.alarms(0, m, 0, shape)
 			sum, n, each := 0.0, 0, []string{}
 			for _, name := range slices.Sorted(maps.Keys(t.types)) {
 				s := t.faulty[0][key{m, name}]
@@ -312,7 +313,7 @@ func tradeOff(out io.Writer, blind, history *tally) {
 		fmt.Fprintf(out, "| %s |", alpha)
 		for _, t := range []*tally{blind, history} {
 			for _, m := range asked {
-				fail, _, _ := t.alarms(i, m, 0, concurrent...)
+				fail, _ := t.alarms(i, m, 0, concurrent...)
 				fmt.Fprintf(out, " %.1f → %.0f |", fail, t.found(i, m))
 			}
 		}

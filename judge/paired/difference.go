@@ -89,15 +89,19 @@ func newScale(window, history pairs, scratch []float64) scale {
 // differences writes canary - baseline of every pair to out.
 func (s scale) differences(p pairs, out []float64) {
 	for i, b := range p.baseline {
-		c := p.canary[i]
-		switch {
-		case b == c || math.Abs(c/2-b/2) <= resolution/2*max(math.Abs(b), math.Abs(c)):
-			out[i] = 0
-		case s.log:
-			out[i] = logRatio(c, b)
-		default:
-			out[i] = s.number(c) - s.number(b)
-		}
+		out[i] = s.difference(p.canary[i], b)
+	}
+}
+
+// difference returns c - b on the scale.
+func (s scale) difference(c, b float64) float64 {
+	switch {
+	case b == c || math.Abs(c/2-b/2) <= resolution/2*max(math.Abs(b), math.Abs(c)):
+		return 0
+	case s.log:
+		return logRatio(c, b)
+	default:
+		return s.number(c) - s.number(b)
 	}
 }
 

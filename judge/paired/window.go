@@ -109,10 +109,9 @@ func (w *Window) add(b, c float64) {
 	}
 	w.baseline.add(b)
 	w.canary.add(c)
-	var d [1]float64
-	scale{log: true}.differences(pairs{[]float64{b}, []float64{c}}, d[:])
-	w.differences = append(w.differences, d[0])
-	w.sorted.Add(d[0])
+	d := scale{log: true}.difference(c, b)
+	w.differences = append(w.differences, d)
+	w.sorted.Add(d)
 }
 
 // Len returns the number of intervals.

@@ -16,8 +16,10 @@ import (
 func TestWindow(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 1))
 	for name, spoil := range map[string]func(s *judge.Sample){
-		"plain":      func(*judge.Sample) {},
-		"gaps":       func(s *judge.Sample) { s.Canary.Values[20], s.Baseline.Values[33], s.Canary.Values[34] = math.NaN(), math.NaN(), math.NaN() },
+		"plain": func(*judge.Sample) {},
+		"gaps": func(s *judge.Sample) {
+			s.Canary.Values[20], s.Baseline.Values[33], s.Canary.Values[34] = math.NaN(), math.NaN(), math.NaN()
+		},
 		"zeros":      func(s *judge.Sample) { s.Canary.Values[30] = 0 },
 		"infinite":   func(s *judge.Sample) { s.Baseline.Values[25] = math.Inf(1) },
 		"equal":      func(s *judge.Sample) { s.Canary.Values = s.Baseline.Values },
@@ -41,9 +43,14 @@ func TestWindow(t *testing.T) {
 				same := got.Verdict == want.Verdict && got.Classification == want.Classification && got.Reason == want.Reason &&
 					got.Needed == want.Needed && fmt.Sprint(got.Warnings) == fmt.Sprint(want.Warnings) && w.Len() == n
 				for _, v := range [][2]float64{
-					{got.Effect.Estimate, want.Effect.Estimate}, {got.Effect.Low, want.Effect.Low}, {got.Effect.High, want.Effect.High},
-					{got.PValue, want.PValue}, {got.EffectiveN, want.EffectiveN}, {got.Baseline.Std, want.Baseline.Std},
-					{got.Canary.Level, want.Canary.Level}, {float64(got.Canary.Missing), float64(want.Canary.Missing)},
+					{got.Effect.Estimate, want.Effect.Estimate},
+					{got.Effect.Low, want.Effect.Low},
+					{got.Effect.High, want.Effect.High},
+					{got.PValue, want.PValue},
+					{got.EffectiveN, want.EffectiveN},
+					{got.Baseline.Std, want.Baseline.Std},
+					{got.Canary.Level, want.Canary.Level},
+					{float64(got.Canary.Missing), float64(want.Canary.Missing)},
 				} {
 					same = same && (v[0] == v[1] || math.IsNaN(v[0]) && math.IsNaN(v[1]) || math.Abs(v[0]-v[1]) <= 1e-7*math.Abs(v[1]))
 				}
