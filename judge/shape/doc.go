@@ -20,18 +20,19 @@
 // With a history of at least two stretches of 30 intervals (or of the window's
 // length, if that is shorter) the first two are compared with the same
 // measured in the history, stretch by stretch, and must stand out from how much
-// they vary there. Without one they must exceed one standard error, from a
-// jackknife that leaves out one stretch after the other (Kuensch 1989, Annals of
-// Statistics 17:1217-1241), for the spread all of them, and a larger floor. The
-// onset is then judged as well.
+// they vary there. Either way they must also stand out from their own standard
+// error in the window, from a jackknife that leaves out one stretch after the
+// other (Kuensch 1989, Annals of Statistics 17:1217-1241); of the tail's a
+// quarter counts, since leaving out the few points that make a tail is most of
+// it. Without a history the floors are larger, and the onset is judged as well.
 //
 // The floors are effect sizes gated by significance rather than p values
 // alone: healthy instances differ in shape as in level, with heavy tails, and on
 // recorded series no threshold of significance tells them apart from sick ones,
 // while a floor does (docs/evaluation.md has the rates, of false alarms too).
-// The floors: a tail of 16 % beyond what the history shows and 35 % on its own,
-// a doubled spread; without a history the tail's grow from 49 % for a signal
-// alone to 110 % for one of twenty. PValue is that of the estimate beyond its
+// The floors: a tail 8 % beyond what the history shows and 57 % on its own, a
+// spread 73 % beyond; without a history the tail's grow from 63 % for a signal
+// alone to 130 % for one of twenty, the spread's from a factor of 2 to one of 6. PValue is that of the estimate beyond its
 // floor, from a normal or a Student distribution: it orders findings, and is
 // measured rather than derived.
 //

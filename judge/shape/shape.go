@@ -12,27 +12,35 @@ import (
 // Name of the judge in configs and results.
 const Name = "shape"
 
+// The constants of effect size are fitted to recorded metrics: docs/evaluation.md.
 const (
 	minPairs = 12
 	// The floors are what a change of shape must exceed, as logarithms of
 	// ratios: with a history those beyond what it shows, and for the tail also
-	// on its own. Without a history they grow with the root of how much smaller
-	// than referenceAlpha the error is: the shapes of healthy arms differ with
-	// heavy tails, so many signals need a wider berth (docs/evaluation.md).
-	tailFloor, tailAlone    = 0.15, 0.3
-	tailFloorBlind          = 0.3
-	tailGrowth              = 0.1
-	spreadFloor             = 0.7
-	spreadFloorBlind        = 0.4
-	spreadGrowth            = 0.4
-	onsetFloor, onsetGrowth = 0.04, 0.01
-	referenceAlpha          = 0.025
-	tailErrorShare          = 1.0 / 3
-	usualTail, usualSpread  = 0.1, 0.35
-	unlikeBerth             = 1.6
-	minShareOfParticipants  = 0.5
-	minParticipants         = 10
-	tests                   = 3.0
+	// on its own.
+	tailFloor, tailAlone = 0.075, 0.45
+	spreadFloor          = 0.55
+	// Without a history they grow with the root of how much smaller than
+	// referenceAlpha the error is: the shapes of healthy arms differ with heavy
+	// tails, so many signals need a wider berth.
+	tailFloorBlind, tailGrowth     = 0.39, 0.1
+	spreadFloorBlind, spreadGrowth = 0.37, 0.32
+	onsetFloor, onsetGrowth        = 0.03, 0.006
+	referenceAlpha                 = 0.025
+	// unlikeBerth widens the floors where the arms have unlike numbers of pods.
+	unlikeBerth = 1.6
+	// usualTail and usualSpread are what the shapes of healthy stretches vary
+	// by.
+	usualTail, usualSpread = 0.1, 0.2
+	// tailErrorShare of a jackknife's standard error is asked of a tail: where a
+	// tail is a handful of points, leaving out those that make it is most of
+	// the error.
+	tailErrorShare = 0.25
+	// minParticipants is how many intervals must carry a signal, or that share
+	// of them.
+	minParticipants, minShareOfParticipants = 10, 0.5
+	// tests share the error: tail, spread, onset.
+	tests = 3.0
 )
 
 // Judge compares the shape of two series. The zero value is ready to use.

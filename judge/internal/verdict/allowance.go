@@ -1,16 +1,19 @@
 package verdict
 
+import "math"
+
 // Healthy instances differ, with heavy tails: how far a share alpha of them
-// stands apart, or drifts, grows like 1/alpha. The constants are fitted to
-// recorded metrics (docs/evaluation.md). A judge with half the error of a
-// signal that is alone adds 2 % to its margin where nothing is known of the
-// instances and 0.4 % where a history shows their difference; for one of twenty
-// signals it is 44 % and 8 %.
+// stands apart, or drifts, grows like 1/alpha, or a little faster. The
+// constants are fitted to recorded metrics (docs/evaluation.md). A judge with
+// half the error of a signal that is alone adds 2 % to its margin where nothing
+// is known of the instances and 0.3 % where a history shows their difference;
+// for one of twenty signals it is 44 % and 10 %.
 const (
 	referenceAlpha = 0.05
 	offsetFloor    = 0.011
-	offsetOfNoise  = 0.03
-	driftFloor     = 0.002
+	offsetOfNoise  = 0.022
+	driftFloor     = 0.0015
+	driftPower     = 1.15
 	// mostAllowance: a change of half the level is never put down to unlike
 	// instances, however many signals there are.
 	mostAllowance = 0.5
@@ -28,5 +31,5 @@ func OffsetAllowance(alpha, noise float64) float64 {
 // DriftAllowance is the same where a history shows the offset, which may have
 // drifted since.
 func DriftAllowance(alpha float64) float64 {
-	return min(driftFloor*referenceAlpha/alpha, mostAllowance)
+	return min(driftFloor*math.Pow(referenceAlpha/alpha, driftPower), mostAllowance)
 }
