@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/judged-dev/judged/judge/internal/stat"
+	"github.com/judged-dev/judged/judge/longrun"
 )
 
 const (
@@ -36,6 +37,8 @@ func (l location) stdErr() float64 { return math.Hypot(l.se, l.seHistory) }
 // segment is one stretch of differences after Huber's treatment.
 type segment struct {
 	stat.Series
+	// cosine is measured where it is asked for.
+	cosine longrun.Estimate
 	// thirds are the medians of the thirds of a history.
 	thirds [3]float64
 	// exact: every difference is the same number.
@@ -115,6 +118,9 @@ func (j Judge) locate(window segment, history *segment, offset bool) location {
 			l.seHistory = math.Sqrt(variance / past)
 			l.df--
 		}
+	}
+	if c := window.cosine; j.Noise == EWC || j.Noise == Larger && c.StdErr > l.se {
+		l.se, l.df = c.StdErr, c.DF
 	}
 	l.df = max(l.df, 1)
 	return l

@@ -50,11 +50,42 @@ const (
 	None
 )
 
+// Noise says how the window's long-run variance is estimated, that is, how
+// autocorrelation widens the interval.
+type Noise int
+
+const (
+	// AR1: a first-order autoregression. The most power; right for noise that
+	// forgets exponentially.
+	AR1 Noise = iota
+	// EWC: the equal-weighted cosine transform of package longrun, which
+	// assumes no model. Safe for longer memories, at half the power on 30
+	// intervals.
+	EWC
+	// Larger of the two: the safest without a history.
+	Larger
+)
+
+// Monitoring says when the window is judged.
+type Monitoring int
+
+const (
+	// Planned: once, or at the looks that Sample.Look tells of.
+	Planned Monitoring = iota
+	// OpenEnded: whenever somebody likes, without a horizon. The interval is a
+	// confidence sequence, from the t-mixture e-process of package sequential:
+	// it holds at all looks together, and is 10 to 20 points of power short of
+	// looks that were planned.
+	OpenEnded
+)
+
 // Judge compares two gauges interval by interval. The zero value is ready to
 // use.
 type Judge struct {
 	Calibration Calibration
 	Offset      Offset
+	Noise       Noise
+	Monitoring  Monitoring
 	// LateOnset also judges the last half and the last quarter of the window,
 	// each with a third of the error, for changes that begin late. At 60
 	// intervals and alpha 0.05 a change of 20 % in the last quarter is then found

@@ -7,6 +7,8 @@ import (
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/judge/internal/stat"
 	"github.com/judged-dev/judged/judge/internal/verdict"
+	"github.com/judged-dev/judged/judge/longrun"
+	"github.com/judged-dev/judged/judge/sequential"
 )
 
 // trial judges stretches of differences of one sample.
@@ -29,7 +31,11 @@ type trial struct {
 // run judges the differences d into f, overwriting pseudo and scratch. note
 // ends the reason.
 func (t trial) run(f *judge.Finding, d, pseudo, scratch []float64, note string) {
-	t.decide(f, newSegment(d, pseudo, scratch, t.offset), note)
+	window := newSegment(d, pseudo, scratch, t.offset)
+	if t.judge.Noise != AR1 && !window.exact {
+		window.cosine = longrun.EWC(pseudo[:len(d)])
+	}
+	t.decide(f, window, note)
 }
 
 // decide judges a window.
@@ -71,19 +77,19 @@ func (t trial) onGrid(n int) int {
 
 // student judges by Student's t.
 func (t trial) student(f *judge.Finding, l location, window segment, note string) {
-	q, se := stat.StudentQuantile(t.alpha/2, l.df), l.stdErr()
+	q, se := t.quantile(t.alpha, l), l.stdErr()
 	f.Effect.Low, f.Effect.High = t.scale.effect(l.value-q*se), t.scale.effect(l.value+q*se)
 	narrow := f.Effect
 	if pass := verdict.PassAlpha(t.sample); pass != t.alpha {
-		q := stat.StudentQuantile(pass/2, l.df)
+		q := t.quantile(pass, l)
 		narrow.Low, narrow.High, narrow.Level = t.scale.effect(l.value-q*se), t.scale.effect(l.value+q*se), 1-pass
 	}
 	if a := t.allowance(l, window); a > 0 {
 		t.read, t.limits = t.scale.widen(t.read, a)
 	}
 	f.PValue = verdict.TwoSided(
-		stat.StudentTail((l.value-t.limits.MarginHigh)/se, l.df),
-		stat.StudentTail((t.limits.MarginLow-l.value)/se, l.df),
+		t.tail((l.value-t.limits.MarginHigh)/se, l),
+		t.tail((t.limits.MarginLow-l.value)/se, l),
 		f.Signal.Direction)
 	t.read.SettleApart(f, t.alpha, narrow)
 	if f.Verdict == judge.Fail && t.seenBefore(window) {
@@ -97,6 +103,25 @@ func (t trial) student(f *judge.Finding, l location, window segment, note string
 		}.Needed(t.limits, f.Signal.Direction))
 	}
 	t.explain(f, note)
+}
+
+// quantile returns how many standard errors make half an interval.
+func (t trial) quantile(alpha float64, l location) float64 {
+	if t.judge.Monitoring == OpenEnded {
+		return sequential.StudentMixture{}.Bound(alpha, l.df, l.effective)
+	}
+	return stat.StudentQuantile(alpha/2, l.df)
+}
+
+// tail returns the one-sided p value of so many standard errors.
+func (t trial) tail(errors float64, l location) float64 {
+	if t.judge.Monitoring != OpenEnded {
+		return stat.StudentTail(errors, l.df)
+	}
+	if !(errors > 0) {
+		return 0.5
+	}
+	return sequential.P(sequential.StudentMixture{}.LogE(errors, l.df, l.effective)) / 2
 }
 
 // exact judges a difference that is the same number in every interval, such

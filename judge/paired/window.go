@@ -15,7 +15,7 @@ import (
 // returns for the same data, up to rounding. It is not safe for concurrent use.
 //
 // Only series of positive levels are followed that way. Others, and a Judge
-// with LateOnset, are judged anew at each look.
+// with LateOnset or another Noise than AR1, are judged anew at each look.
 type Window struct {
 	judge  Judge
 	sample judge.Sample
@@ -59,7 +59,7 @@ func (s *side) size() float64 { return s.running.Size / float64(s.running.N) }
 func (j Judge) Start(s judge.Sample) *Window {
 	w := &Window{judge: j, sample: s}
 	w.sample.Pair = judge.Pair{}
-	w.followed = !j.LateOnset && s.Baseline.Totals == nil && s.Canary.Totals == nil && len(s.Baseline.Values) == len(s.Canary.Values)
+	w.followed = !j.LateOnset && j.Noise == AR1 && s.Baseline.Totals == nil && s.Canary.Totals == nil && len(s.Baseline.Values) == len(s.Canary.Values)
 	if !w.followed {
 		w.sample.Pair = s.Pair
 		return w
