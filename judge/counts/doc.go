@@ -16,7 +16,13 @@
 // where there are no totals.
 //
 // A history of at least 20 intervals can only raise the dispersion: it makes
-// the judge more careful about events that are known to come in bursts.
+// the judge more careful about events that are known to come in bursts. Unless
+// traffic is randomized, the ratio that it shows is taken out, shrunk towards
+// none as far as chance explains it: unlike instances have differed before.
+//
+// Where a window is judged again and again (Sample.Look), a fifth of the error
+// goes to an e-process that may stop at any moment, so that a flood of errors
+// need not wait for a look that asks for less.
 //
 // # Assumptions
 //

@@ -119,8 +119,12 @@ func (j Judge) locate(window segment, history *segment, offset bool) location {
 			l.df--
 		}
 	}
-	if c := window.cosine; j.Noise == EWC || j.Noise == Larger && c.StdErr > l.se {
+	switch c := window.cosine; j.Noise {
+	case AR1:
+	case EWC:
 		l.se, l.df = c.StdErr, c.DF
+	case Larger:
+		l.se, l.df = max(l.se, c.StdErr), min(l.df, c.DF)
 	}
 	l.df = max(l.df, 1)
 	return l

@@ -62,7 +62,8 @@ const (
 	// assumes no model. Safe for longer memories, at half the power on 30
 	// intervals.
 	EWC
-	// Larger of the two: the safest without a history.
+	// Larger takes the larger standard error and the fewer degrees of freedom
+	// of both: the safest without a history.
 	Larger
 )
 

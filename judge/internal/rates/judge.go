@@ -49,7 +49,7 @@ func (k Kind) Compare(s judge.Sample) judge.Finding {
 		rest.Alpha = (1 - alarmShare) * verdict.TotalAlpha(s)
 		alpha = verdict.Alpha(rest)
 	}
-	c := comparison{Data: d, kind: k, sample: s, alpha: alpha, quantile: stat.StudentQuantile(alpha/2, math.Inf(1))}
+	c := comparison{Data: d, kind: k, sample: s, alpha: alpha, offset: 1, uncertainty: 1, quantile: stat.StudentQuantile(alpha/2, math.Inf(1))}
 	c.describe(&f)
 	c.disperse(&f)
 	f.Effect.Level = 1 - alpha
@@ -75,6 +75,9 @@ type comparison struct {
 	burst, phi float64
 	// calibrated: a history was used.
 	calibrated bool
+	// offset is the ratio of the rates that the history showed, 1 if none was
+	// taken out; uncertainty is by how much that enlarges the dispersion.
+	offset, uncertainty float64
 	// quantile is the normal one of the interval's level.
 	quantile float64
 }
@@ -118,11 +121,38 @@ func (c *comparison) disperse(f *judge.Finding) {
 		pastPhi, pastDF := past.Dispersion()
 		// Each has lost one degree of freedom; together they lose one.
 		phi, df = max(phi, pastPhi), df+pastDF+1
+		if c.sample.Assignment != judge.Randomized {
+			c.subtract(past, max(phi, 1))
+		}
 	}
 	c.burst = phi
 	f.EffectiveN = float64(c.Len()) / max(phi, 1)
 	widen := stat.StudentQuantile(c.alpha/2, df) / c.quantile
-	c.phi = max(phi*widen*widen, 1, c.Events()/mostEvidence)
+	c.phi = c.uncertainty * max(phi*widen*widen, 1, c.Events()/mostEvidence)
+}
+
+// subtract takes out the ratio of the rates that the history shows, as far as
+// it shows one: unlike instances have had it before (differences-in-
+// differences). The logarithm of the history's ratio is shrunk by the positive
+// part of 1 - variance/square (James, Stein 1961), so that a ratio that chance
+// explains is not subtracted, which would only add noise. What is subtracted is
+// itself uncertain by the history's variance, which enlarges the dispersion.
+func (c *comparison) subtract(past Data, phi float64) {
+	variance := func(d Data) float64 { return phi * (1/(d.Baseline.Events+0.5) + 1/(d.Canary.Events+0.5)) }
+	n := past.Events()
+	offset := math.Log(past.ratioAt((past.Canary.Events + 0.5) / (n + 1)))
+	shrink := max(0, 1-variance(past)/(offset*offset))
+	if !(shrink > 0) || math.IsInf(offset, 0) {
+		return
+	}
+	c.offset = math.Exp(shrink * offset)
+	for t := range c.weight {
+		c.weight[t] *= c.offset
+	}
+	c.least *= c.offset
+	c.most *= c.offset
+	c.Canary.Exposure *= c.offset
+	c.uncertainty = 1 + shrink*variance(past)/variance(c.Data)
 }
 
 func (c *comparison) history(f *judge.Finding) (Data, bool) {
@@ -154,7 +184,7 @@ func (c *comparison) decide(f *judge.Finding) {
 	_, below := c.Tails(limits.MarginLow, c.phi)
 	f.PValue = verdict.TwoSided(above, below, f.Signal.Direction)
 
-	account := verdict.Account{Note: c.events() + c.bursts()}
+	account := verdict.Account{Note: c.events() + c.bursts() + c.before()}
 	var more, less float64
 	if verdict.Tolerance(f.Signal).Absolute > 0 {
 		more, less = c.differences()
@@ -376,6 +406,15 @@ func (c *comparison) rate(v float64) string {
 	default:
 		return judge.FormatNumber(v) + " per unit of exposure"
 	}
+}
+
+// before says what ratio the history showed, where it was taken out.
+func (c *comparison) before() string {
+	if math.Abs(math.Log(c.offset)) < 0.005 {
+		return ""
+	}
+	e := judge.Effect{Measure: judge.RateRatio, Estimate: c.offset}
+	return "; beyond the ratio in the history, " + e.Format(c.offset, "")
 }
 
 // bursts says that events come in bursts where that widens the interval
