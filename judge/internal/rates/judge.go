@@ -410,7 +410,7 @@ func (c *comparison) rate(v float64) string {
 
 // before says what ratio the history showed, where it was taken out.
 func (c *comparison) before() string {
-	if math.Abs(math.Log(c.offset)) < 0.005 {
+	if math.Abs(math.Log(c.offset)) < 0.02 {
 		return ""
 	}
 	e := judge.Effect{Measure: judge.RateRatio, Estimate: c.offset}
