@@ -59,8 +59,14 @@ func checkFinding(t testing.TB, j judge.Judge, s judge.Sample, f judge.Finding) 
 	if limit == 0 {
 		limit = judge.DefaultAlpha
 	}
-	if !math.IsNaN(f.PValue) && (f.PValue <= limit) != (f.Verdict == judge.Fail) {
-		bad("P-value %g at alpha %g with verdict %v", f.PValue, limit, f.Verdict)
+	level := limit
+	if s.Look != nil && limit > 0 && limit < 1 {
+		// A look may spend a part of the error. A judge that needs no plan of
+		// the looks, as one that bets does, may spend the whole at any.
+		level = s.Look(limit)
+	}
+	if !math.IsNaN(f.PValue) && (f.Verdict == judge.Fail && f.PValue > limit || f.Verdict != judge.Fail && f.PValue <= level) {
+		bad("P-value %g at alpha %g, %g of it at this look, with verdict %v", f.PValue, limit, level, f.Verdict)
 	}
 	if f.Verdict == judge.Fail && math.IsNaN(f.PValue) {
 		bad("FAIL without a P-value")

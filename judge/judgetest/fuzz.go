@@ -46,6 +46,9 @@ func Fuzz(f *testing.F, j judge.Judge, kind judge.Kind) {
 		if options&64 != 0 {
 			s.Alpha = 1e-6
 		}
+		if options&128 != 0 {
+			s.Look = func(alpha float64) float64 { return alpha / 7 }
+		}
 		checkFinding(t, j, s, judgeTwice(t, j, s))
 	})
 }

@@ -119,3 +119,40 @@ func testHostile(t testing.TB, j judge.Judge, kind judge.Kind) {
 		}
 	}
 }
+
+// testHostilePods checks the same for what the instances of a side may be:
+// none, not there, of any length, and any of the bad days.
+func testHostilePods(t testing.TB, j judge.Judge) {
+	const n = 24
+	ones := judge.Side{Values: filled("one", n)}
+	healthy := []judge.Side{ones, ones, ones}
+	var sides [][]judge.Side
+	for name := range series {
+		if name == "denormal" {
+			continue // parts of such a level are 0
+		}
+		bad := judge.Side{Values: filled(name, n)}
+		sides = append(sides, []judge.Side{bad}, []judge.Side{ones, bad, ones}, []judge.Side{bad, bad, bad})
+	}
+	sides = append(sides, nil, []judge.Side{}, []judge.Side{{}, {}, {}}, healthy[:1], healthy,
+		[]judge.Side{{Values: ones.Values[:3]}, {Values: nil}, ones})
+	tried := 0
+	for _, b := range sides {
+		for _, c := range sides {
+			tried++
+			s := judge.Sample{Signal: judge.Signal{Direction: judge.Direction(tried % 3)}, Pods: &judge.Pods{Baseline: b, Canary: c}}
+			s.Baseline, s.Canary = ones, ones
+			if tried%2 == 0 {
+				s.Pods.BaselineHistory, s.Pods.CanaryHistory = c, b
+			}
+			if tried%5 == 0 {
+				s.Pods.BaselineHistory = healthy
+			}
+			checkFinding(t, j, s, j.Judge(s))
+			if t.Failed() {
+				t.Errorf("pods of the baseline %v, of the canary %v", b, c)
+				return
+			}
+		}
+	}
+}

@@ -56,6 +56,7 @@ func TestSuiteCatches(t *testing.T) {
 	world := Gauge{Noise: 0.1}.World("test", 30, 0).finds(1.5, 0.9)
 	honest := broken(func(judge.Sample, *judge.Finding) {})
 	calls := 0
+	var record []int
 	for _, c := range []struct {
 		name  string
 		j     broken
@@ -84,6 +85,35 @@ func TestSuiteCatches(t *testing.T) {
 			calls++
 			f.PValue = 1 / (1 + 1e-9*float64(calls))
 		}, testProperties, "gives two findings"},
+		{"takes every look for the only one", func(s judge.Sample, f *judge.Finding) {
+			// A test at 20 % of the logarithm, whose standard deviation is known: at
+			// every look, so that a few samples show it.
+			z := math.Log(f.Effect.Estimate) / 0.1 * math.Sqrt(float64(len(s.Canary.Values))/2)
+			if math.Abs(z) > 1.28 {
+				f.Verdict, f.Classification, f.PValue = judge.Fail, judge.High, 0.05
+			}
+		}, testLooks, "false alarms while looking: "},
+		{"does not see large changes", func(_ judge.Sample, f *judge.Finding) {
+			if f.Effect.Estimate > 1.15 && f.Effect.Estimate < 1.4 {
+				f.Verdict, f.Classification = judge.Fail, judge.High
+			}
+		}, testMonotone, "a change of 1.5 loses"},
+		{"wastes memory", func(_ judge.Sample, f *judge.Finding) {
+			f.Warnings = append(f.Warnings, strings.Repeat("x", 1<<20))
+		}, testMemory, "bytes a judgment, want at most"},
+		{"keeps a record", func(_ judge.Sample, f *judge.Finding) {
+			record = append(record, 0)
+			f.Warnings = append(f.Warnings, strings.Repeat("x", len(record)*16384))
+		}, testMemory, "memory grows from call to call"},
+		{"has P-values that jump", func(_ judge.Sample, f *judge.Finding) {
+			if f.Effect.Estimate < 1 {
+				f.PValue = 0.5
+			}
+		}, func(t testing.TB, j judge.Judge, w World) { testMonotonePValue(t, j, w, 5) }, "the P-value goes from 0.5 to 1"},
+		{"judges ratios around zero", honest, testShift, "shifted: got"},
+		{"fails without a P-value", honest.set(judge.Fail, judge.High, math.NaN()), func(t testing.TB, j judge.Judge, _ World) {
+			testHostilePods(t, j)
+		}, "FAIL without a P-value"},
 		{"sorts in place", func(s judge.Sample, f *judge.Finding) {
 			f.Effect.Estimate, f.Effect.Low, f.Effect.High = 1, 0.5, 2
 			slices.Sort(s.Baseline.Values)
@@ -101,9 +131,9 @@ func TestSuiteCatches(t *testing.T) {
 }
 
 func TestDraw(t *testing.T) {
-	for _, w := range slices.Concat(Gauges(), Counts(), Ratios()) {
-		s := w.Draw(w.random(), 1)
-		again := w.Draw(w.random(), 1)
+	for _, w := range slices.Concat(Gauges(), Counts(), Ratios(), Pods()) {
+		s := w.Draw(w.source(1), 1)
+		again := w.Draw(w.source(1), 1)
 		if !slices.Equal(s.Canary.Values, again.Canary.Values) {
 			t.Errorf("%s: the same seed draws two samples", w.Name)
 		}
@@ -112,6 +142,9 @@ func TestDraw(t *testing.T) {
 		}
 		if (s.History != nil) != (w.History > 0) || s.History != nil && len(s.History.Canary.Values) != w.History {
 			t.Errorf("%s: history is not %d intervals", w.Name, w.History)
+		}
+		if s.Pods != nil && (len(s.Pods.Canary[0].Values) != w.Intervals || (s.Pods.CanaryHistory != nil) != (w.History > 0)) {
+			t.Errorf("%s: pods have %d intervals, histories of %d pods", w.Name, len(s.Pods.Canary[0].Values), len(s.Pods.CanaryHistory))
 		}
 		for i, v := range s.Canary.Totals {
 			if w.Kind == judge.Ratio && s.Canary.Values[i] > v {
@@ -125,7 +158,7 @@ func TestDraw(t *testing.T) {
 func TestWorlds(t *testing.T) {
 	const n = 20000
 	logs := func(g Gauge) []float64 {
-		p := g.World("test", n, 0).Draw(World{Name: "test"}.random(), 1)
+		p := g.World("test", n, 0).Draw(World{Name: "test"}.source(1), 1)
 		d := make([]float64, n)
 		for i, b := range p.Baseline.Values {
 			d[i] = math.Log(p.Canary.Values[i] / b)
@@ -149,7 +182,7 @@ func TestWorlds(t *testing.T) {
 	}
 
 	events := Events{Rate: 5, Fano: 3, Canary: 0.1}
-	p := events.World("test", n, 0).Draw(World{Name: "test"}.random(), 2)
+	p := events.World("test", n, 0).Draw(World{Name: "test"}.source(1), 2)
 	mean, squares, canary := 0.0, 0.0, 0.0
 	for i, v := range p.Baseline.Values {
 		mean += v / n

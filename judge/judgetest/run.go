@@ -3,7 +3,6 @@ package judgetest
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -12,6 +11,15 @@ import (
 
 // alpha is the error probability that the simulations promise.
 const alpha = 0.05
+
+const (
+	// looksFrom is the first interval at which somebody looks.
+	looksFrom = 5
+	// excessOfLooks is what false alarms under a look every interval may exceed
+	// their promise by where a history calibrates the judge, and without one:
+	// the promise of docs/statistics.md.
+	excessOfLooks, excessOfBlindLooks = 1.3, 2
+)
 
 // Run tests that j keeps what the package comment says, in the given worlds.
 func Run(t *testing.T, j judge.Judge, worlds ...World) {
@@ -25,91 +33,110 @@ func Run(t *testing.T, j judge.Judge, worlds ...World) {
 	for _, w := range worlds {
 		t.Run(w.Name, func(t *testing.T) {
 			t.Run("false alarms", func(t *testing.T) { testFalseAlarms(t, j, w) })
+			t.Run("false alarms while looking", func(t *testing.T) { testLooks(t, j, w) })
 			t.Run("false passes", func(t *testing.T) { testFalsePasses(t, j, w) })
 			if w.Change > 0 {
 				t.Run("power", func(t *testing.T) { testPower(t, j, w) })
 			}
+			t.Run("monotonicity", func(t *testing.T) { testMonotone(t, j, w) })
 			t.Run("properties", func(t *testing.T) { testProperties(t, j, w) })
 		})
 	}
-	var kinds []judge.Kind
+	type shape struct {
+		kind judge.Kind
+		pods bool
+	}
+	var shapes []shape
 	for _, w := range worlds {
-		if !slices.Contains(kinds, w.Kind) {
-			kinds = append(kinds, w.Kind)
+		one := shape{w.Kind, w.Draw(w.source(0), 1).Pods != nil}
+		if slices.Contains(shapes, one) {
+			continue
+		}
+		shapes = append(shapes, one)
+		if one.pods {
+			t.Run("hostile input of pods", func(t *testing.T) { testHostilePods(t, j) })
+		} else {
 			t.Run(fmt.Sprintf("hostile input of kind %d", w.Kind), func(t *testing.T) { testHostile(t, j, w.Kind) })
 		}
+		t.Run(fmt.Sprintf("memory for kind %d", w.Kind), func(t *testing.T) { testMemory(t, j, w) })
 	}
 }
 
-// trials returns how many samples a simulation draws.
-func trials() int {
-	if testing.Short() {
-		return 200
-	}
-	return 2000
-}
+// usualTrials is how many samples the simulations of Run draw, usualLookTrials
+// those that look at every usualLooksApart intervals; every interval is looked
+// at where TrialsVariable asks for a long run.
+const (
+	usualTrials     = 1000
+	usualLookTrials = 400
+	usualLooksApart = 5
+)
 
-func (w World) random() *rand.Rand {
-	seed := uint64(14695981039346656037) // FNV-1a of the name: other worlds, other numbers
-	for _, b := range []byte(w.Name) {
-		seed = (seed ^ uint64(b)) * 1099511628211
-	}
-	return rand.New(rand.NewPCG(seed, 1))
-}
-
-// share returns the share of samples of w for which j's verdict is v.
-func (w World) share(t testing.TB, j judge.Judge, v judge.Verdict, draw func(*rand.Rand) judge.Sample) float64 {
+// rate runs an experiment whose every finding must make sense.
+func (e Experiment) rate(t testing.TB, change float64, v judge.Verdict) Rate {
 	t.Helper()
-	r, n, hits := w.random(), trials(), 0
-	for range n {
-		s := draw(r)
-		s.Alpha = alpha
-		f := j.Judge(s)
-		checkFinding(t, j, s, f)
-		if t.Failed() {
-			break
-		}
-		if f.Verdict == v {
-			hits++
-		}
+	if e.Samples == 0 {
+		e.Samples, _ = Trials(usualTrials)
 	}
-	return float64(hits) / float64(n)
+	e.Alpha = alpha
+	found, err := e.found(change, v, func(s judge.Sample, f judge.Finding) bool {
+		checkFinding(t, e.Judge, s, f)
+		return !t.Failed()
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return found.Rate
 }
 
 // atMost returns the bound for a rate that is promised to be p: three standard
 // errors above it.
-func (w World) atMost(p float64) float64 {
-	p *= max(w.Excess, 1)
-	return p + 3*math.Sqrt(p*(1-p)/float64(trials()))
+func (r Rate) atMost(p float64) float64 {
+	return p + 3*math.Sqrt(p*(1-p)/float64(max(r.Samples, 1)))
 }
 
 func testFalseAlarms(t testing.TB, j judge.Judge, w World) {
-	got := w.share(t, j, judge.Fail, func(r *rand.Rand) judge.Sample { return w.Draw(r, 1) })
-	t.Logf("%.2f%% of %d healthy canaries fail at alpha %g", 100*got, trials(), alpha)
-	if most := w.atMost(alpha); got > most {
-		t.Errorf("false alarms: %.2f%%, want at most %.2f%%", 100*got, 100*most)
+	got := Experiment{Judge: j, World: w}.rate(t, 1, judge.Fail)
+	t.Logf("%v of %d healthy canaries fail at alpha %g", got, got.Samples, alpha)
+	if most := got.atMost(alpha * max(w.Excess, 1)); got.Share() > most {
+		t.Errorf("false alarms: %.2f%%, want at most %.2f%%", 100*got.Share(), 100*most)
+	}
+}
+
+func testLooks(t testing.TB, j judge.Judge, w World) {
+	n, long := Trials(usualLookTrials)
+	apart := usualLooksApart
+	if long {
+		apart = 1
+	}
+	e := Experiment{Judge: j, World: w, Looks: LooksEvery(looksFrom, apart, w.Intervals), Samples: n}
+	got := e.rate(t, 1, judge.Fail)
+	t.Logf("%v of %d healthy canaries fail at alpha %g in one of %d looks", got, got.Samples, alpha, len(e.Looks))
+	excess := excessOfLooks
+	if w.History < calibrating {
+		excess = excessOfBlindLooks
+	}
+	if most := got.atMost(alpha * max(w.Excess, excess)); got.Share() > most {
+		t.Errorf("false alarms while looking: %.2f%%, want at most %.2f%%", 100*got.Share(), 100*most)
 	}
 }
 
 func testFalsePasses(t testing.TB, j judge.Judge, w World) {
 	const tolerance = 0.25
-	got := w.share(t, j, judge.Pass, func(r *rand.Rand) judge.Sample {
-		s := w.Draw(r, 1+tolerance)
+	got := Experiment{Judge: j, World: w, Prepare: func(s *judge.Sample) {
 		s.Signal.Direction = judge.Increase
 		s.Signal.Margin.Relative, s.Signal.Tolerance.Relative = tolerance, tolerance
-		return s
-	})
-	t.Logf("%.2f%% of %d canaries at the tolerance pass", 100*got, trials())
+	}}.rate(t, 1+tolerance, judge.Pass)
+	t.Logf("%v of %d canaries at the tolerance pass", got, got.Samples)
 	// One end of a two-sided interval.
-	if most := w.atMost(alpha / 2); got > most {
-		t.Errorf("false passes: %.2f%%, want at most %.2f%%", 100*got, 100*most)
+	if most := got.atMost(alpha / 2 * max(w.Excess, 1)); got.Share() > most {
+		t.Errorf("false passes: %.2f%%, want at most %.2f%%", 100*got.Share(), 100*most)
 	}
 }
 
 func testPower(t testing.TB, j judge.Judge, w World) {
-	got := w.share(t, j, judge.Fail, func(r *rand.Rand) judge.Sample { return w.Draw(r, w.Change) })
-	t.Logf("%.1f%% of %d canaries with a change of %g are found", 100*got, trials(), w.Change)
-	if got < w.Power {
-		t.Errorf("power: a change of %g is found in %.1f%%, want %.1f%%", w.Change, 100*got, 100*w.Power)
+	got := Experiment{Judge: j, World: w}.rate(t, w.Change, judge.Fail)
+	t.Logf("%v of %d canaries with a change of %g are found", got, got.Samples, w.Change)
+	if got.Share() < w.Power {
+		t.Errorf("power: a change of %g is found in %.1f%%, want %.1f%%", w.Change, 100*got.Share(), 100*w.Power)
 	}
 }

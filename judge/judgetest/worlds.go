@@ -25,7 +25,13 @@ type World struct {
 
 	// arms draws n intervals. From the interval onset the canary's level or
 	// rate is ratio times what it would be.
-	arms func(r *rand.Rand, n, onset int, ratio float64) judge.Pair
+	arms func(r *rand.Rand, n, onset int, ratio float64) arms
+}
+
+// arms are both sides of a world, and their instances in a world of pods.
+type arms struct {
+	judge.Pair
+	baseline, canary []judge.Side
 }
 
 // Draw returns a sample in which the canary's level or rate is ratio times the
@@ -35,11 +41,21 @@ func (w World) Draw(r *rand.Rand, ratio float64) judge.Sample {
 	whole := w.arms(r, w.History+w.Intervals, w.History, ratio)
 	s := judge.Sample{
 		Signal: judge.Signal{Name: w.Name, Kind: w.Kind},
-		Pair:   cut(whole, w.History, w.History+w.Intervals),
+		Pair:   cut(whole.Pair, w.History, w.History+w.Intervals),
+	}
+	if whole.canary != nil {
+		s.Pods = &judge.Pods{
+			Baseline: cutSides(whole.baseline, w.History, w.History+w.Intervals),
+			Canary:   cutSides(whole.canary, w.History, w.History+w.Intervals),
+		}
 	}
 	if w.History > 0 {
-		past := cut(whole, 0, w.History)
+		past := cut(whole.Pair, 0, w.History)
 		s.History = &past
+		if s.Pods != nil {
+			s.Pods.BaselineHistory = cutSides(whole.baseline, 0, w.History)
+			s.Pods.CanaryHistory = cutSides(whole.canary, 0, w.History)
+		}
 	} else {
 		// Only a history could tell a standing difference of the arms; in
 		// these worlds there is none.
@@ -49,14 +65,23 @@ func (w World) Draw(r *rand.Rand, ratio float64) judge.Sample {
 }
 
 func cut(p judge.Pair, from, to int) judge.Pair {
-	side := func(s judge.Side) judge.Side {
-		c := judge.Side{Values: s.Values[from:to:to]}
-		if s.Totals != nil {
-			c.Totals = s.Totals[from:to:to]
-		}
-		return c
+	return judge.Pair{Baseline: cutSide(p.Baseline, from, to), Canary: cutSide(p.Canary, from, to)}
+}
+
+func cutSide(s judge.Side, from, to int) judge.Side {
+	c := judge.Side{Values: s.Values[from:to:to]}
+	if s.Totals != nil {
+		c.Totals = s.Totals[from:to:to]
 	}
-	return judge.Pair{Baseline: side(p.Baseline), Canary: side(p.Canary)}
+	return c
+}
+
+func cutSides(sides []judge.Side, from, to int) []judge.Side {
+	out := make([]judge.Side, len(sides))
+	for i, s := range sides {
+		out[i] = cutSide(s, from, to)
+	}
+	return out
 }
 
 // Gauge makes worlds of lognormal levels. Sizes are standard deviations of
@@ -65,6 +90,9 @@ type Gauge struct {
 	// Noise is each arm's own noise, Rho its autocorrelation from one interval
 	// to the next.
 	Noise, Rho float64
+	// Calm makes the noise of the history independent whatever Rho: a history
+	// that is no guide to the window.
+	Calm bool
 	// Heavy draws the own noise from Student's t with 3 degrees of freedom.
 	Heavy bool
 	// Shock is noise that both arms share, Swing the amplitude of a sine of
@@ -80,9 +108,9 @@ func (g Gauge) World(name string, n, history int) World {
 	return World{Name: name, Kind: judge.Gauge, Intervals: n, History: history, arms: g.arms}
 }
 
-func (g Gauge) arms(r *rand.Rand, n, onset int, ratio float64) judge.Pair {
+func (g Gauge) arms(r *rand.Rand, n, onset int, ratio float64) arms {
 	const level = 0.137 // seconds of latency, say
-	b, c := ar1(r, n, g.Noise, g.Rho, g.Heavy), ar1(r, n, g.Noise, g.Rho, g.Heavy)
+	b, c := g.noise(r, n, onset), g.noise(r, n, onset)
 	phase, offset := r.Float64(), g.Offset*r.NormFloat64()
 	for i := range b {
 		shared := g.Shock*r.NormFloat64() + g.Swing*math.Sin(2*math.Pi*(phase+float64(i)/float64(n)))
@@ -92,7 +120,15 @@ func (g Gauge) arms(r *rand.Rand, n, onset int, ratio float64) judge.Pair {
 			c[i] *= ratio
 		}
 	}
-	return judge.Pair{Baseline: judge.Side{Values: b}, Canary: judge.Side{Values: c}}
+	return arms{Pair: judge.Pair{Baseline: judge.Side{Values: b}, Canary: judge.Side{Values: c}}}
+}
+
+// noise draws an arm's own noise.
+func (g Gauge) noise(r *rand.Rand, n, onset int) []float64 {
+	if g.Calm {
+		return append(ar1(r, onset, g.Noise, 0, g.Heavy), ar1(r, n-onset, g.Noise, g.Rho, g.Heavy)...)
+	}
+	return ar1(r, n, g.Noise, g.Rho, g.Heavy)
 }
 
 // ar1 returns a stationary AR(1) with the given standard deviation.
@@ -140,7 +176,7 @@ func (e Events) World(name string, n, history int) World {
 	return w
 }
 
-func (e Events) arms(r *rand.Rand, n, onset int, ratio float64) judge.Pair {
+func (e Events) arms(r *rand.Rand, n, onset int, ratio float64) arms {
 	part := e.Canary
 	if part == 0 {
 		part = 1
@@ -170,7 +206,7 @@ func (e Events) arms(r *rand.Rand, n, onset int, ratio float64) judge.Pair {
 			p.Baseline.Totals[i], p.Canary.Totals[i] = 1, part
 		}
 	}
-	return p
+	return arms{Pair: p}
 }
 
 // count draws a negative binomial number, Poisson for Fano <= 1.

@@ -8,3 +8,11 @@ import (
 )
 
 func TestSuite(t *testing.T) { judgetest.Run(t, paired.Judge{}, judgetest.Gauges()...) }
+
+func TestMonotonePValue(t *testing.T) {
+	judgetest.MonotonePValue(t, paired.Judge{}, judgetest.Gauges()...)
+}
+
+func TestShiftInvariant(t *testing.T) {
+	judgetest.ShiftInvariant(t, paired.Judge{}, judgetest.Gauges()...)
+}
