@@ -27,6 +27,9 @@ func (p Panel) Judge(s Sample) Finding {
 	if pass <= 0 {
 		pass = alpha
 	}
+	if !(alpha > 0 && alpha < 1) {
+		return p[0].Judge.Judge(s) // which refuses; a share of it might be a probability
+	}
 	var out Finding
 	least, aspects := 1.0, make([]Aspect, 0, len(p))
 	for i, m := range p {

@@ -83,9 +83,9 @@ func (g *segment) measureThirds(d, scratch []float64) {
 	}
 }
 
-// extremes returns the range of the thirds, extended by its own width on
-// either side: where the difference wandered in the history it may wander as
-// far again.
+// extremes returns the range of the thirds, extended by half its width on
+// either side: where the difference wandered in the history it may wander on
+// as well.
 func (g segment) extremes() (low, high float64) {
 	low, high = min(g.thirds[0], g.thirds[1], g.thirds[2]), max(g.thirds[0], g.thirds[1], g.thirds[2])
 	width := (high - low) / 2

@@ -50,7 +50,9 @@ func (t trial) decide(f *judge.Finding, window segment, note string) {
 		t.tooFew(f, minPairs, fmt.Sprintf("%d of the %d intervals with data on both sides that are needed", l.n, minPairs))
 	case l.exact:
 		t.exact(f, l)
-	case l.effective < minEffective:
+	case l.effective < minEffective && !(t.history != nil && t.judge.Calibration == Cautious && l.df >= minEffective):
+		// A long history tells what noise to expect, even where the window is
+		// worth few independent points; averaging both, it tells too little.
 		// The limit of Inflation for long windows: it grows with the window.
 		needed := math.Ceil(minEffective * (1 + l.rho) / (1 - l.rho))
 		t.tooFew(f, int(needed), fmt.Sprintf("autocorrelation too strong: %d intervals are worth %.1f independent ones of the %d that are needed",
@@ -84,6 +86,7 @@ func (t trial) student(f *judge.Finding, l location, window segment, note string
 		q := t.quantile(pass, l)
 		narrow.Low, narrow.High, narrow.Level = t.scale.effect(l.value-q*se), t.scale.effect(l.value+q*se), 1-pass
 	}
+	plain := t.read
 	if a := t.allowance(l, window); a > 0 {
 		t.read, t.limits = t.scale.widen(t.read, a)
 	}
@@ -92,6 +95,10 @@ func (t trial) student(f *judge.Finding, l location, window segment, note string
 		t.tail((t.limits.MarginLow-l.value)/se, l),
 		f.Signal.Direction)
 	t.read.SettleApart(f, t.alpha, narrow)
+	if e, d := f.Effect, f.Signal.Direction; f.Verdict == judge.Inconclusive && t.history == nil &&
+		(d != judge.Decrease && e.Low > plain.MarginHigh || d != judge.Increase && e.High < plain.MarginLow) {
+		note = join(note, "worse by more than the margin, but unlike instances may differ as much: a history would tell, or assignment: randomized if they are alike")
+	}
 	if f.Verdict == judge.Fail && t.seenBefore(window) {
 		f.Verdict, f.Classification = judge.Inconclusive, judge.Unclear
 		verdict.AlignPValue(f, t.alpha)

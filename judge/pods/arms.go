@@ -29,7 +29,7 @@ func pool(kind judge.Kind, pods []judge.Side) judge.Side {
 	for i := range n {
 		sum, total, reporting := 0.0, 0.0, 0.0
 		for _, pod := range pods {
-			if i < len(pod.Values) && pod.Has(i) {
+			if i < len(pod.Values) && (pod.Totals == nil || len(pod.Totals) == len(pod.Values)) && pod.Has(i) {
 				sum += pod.Values[i]
 				reporting++
 				if pod.Totals != nil {

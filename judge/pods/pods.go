@@ -31,6 +31,10 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 		verdict.NoData(&f, "there are no series of single pods")
 		return f
 	}
+	if alpha := verdict.TotalAlpha(s); !(alpha > 0 && alpha < 1) {
+		verdict.Refuse(&f, "cannot judge: the error probability must lie between 0 and 1, got %v", alpha)
+		return f
+	}
 	f.Effect.Measure = judge.RatioOfLevels
 	u := collect(s.Pods)
 	f.Baseline.Count, f.Canary.Count = len(u.baseline), len(u.canary)
@@ -71,7 +75,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 		if p <= each && f.Verdict != judge.Fail {
 			t := u.one(u.canary[worst].change)
 			t.settle(&f, limits, each, each)
-			f.Reason = fmt.Sprintf("pod %d of the canary's %d got worse than the baseline's pods differ", u.canary[worst].pod+1, len(s.Pods.Canary))
+			f.Reason = fmt.Sprintf("%s of the canary's %d got worse than the baseline's pods differ", s.Pods.CanaryName(u.canary[worst].pod), len(s.Pods.Canary))
 		}
 	}
 	f.PValue = min(1, least)

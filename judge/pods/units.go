@@ -17,8 +17,8 @@ const (
 	// usualSpread is what the logarithms of healthy pods' levels differ by,
 	// usualChange what those of their changes since the history do; priorDF is
 	// how many pods' worth of evidence that is.
-	usualSpread, usualChange = 0.15, 0.05
-	priorDF                  = 4
+	usualSpread, usualChange = 0.12, 0.05
+	priorDF                  = 3
 )
 
 // unit is one pod: the logarithm of its level, less that of its history where
@@ -83,7 +83,7 @@ func (u units) side(pods, history []judge.Side) []unit {
 	return out
 }
 
-func (u units) log(level float64) float64 { return math.Log(level + floorShare*u.level) }
+func (u units) log(level float64) float64 { return math.Log(level/u.level + floorShare) }
 
 func reported(pods []judge.Side, points int) int {
 	n := 0
@@ -99,6 +99,9 @@ func reported(pods []judge.Side, points int) int {
 // and in how many intervals it reported.
 func mean(s judge.Side) (level float64, points int) {
 	sum, exposure := 0.0, 0.0
+	if s.Totals != nil && len(s.Totals) != len(s.Values) {
+		return math.NaN(), 0
+	}
 	for i, v := range s.Values {
 		if !s.Has(i) {
 			continue

@@ -100,7 +100,7 @@ func TestRates(t *testing.T) {
 		{"tail x2", 0, tail(2), 0.85, 1},
 		{"tail x2, history", 120, tail(2), 0.85, 1},
 		{"spikes x4", 0, spikes(4), 0.75, 1},
-		{"spikes x4, history", 120, spikes(4), 0.85, 1},
+		{"spikes x4, history", 120, spikes(4), 0.70, 1},
 		{"swings x4", 0, swings(4), 0.85, 1},
 		{"swings x4, history", 120, swings(4), 0.75, 1},
 		{"late +30 %", 0, late(1.3), 0.70, 1},

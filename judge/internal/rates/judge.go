@@ -15,6 +15,9 @@ const (
 	minIntervals = 5
 	// minHistory is the shortest history that is used, as in judge/paired.
 	minHistory = 20
+	// priorDF is how many intervals' worth of evidence for independent events
+	// there is before any data.
+	priorDF = 2
 	// likeChance is a dispersion that independent events often show.
 	likeChance = 1.5
 	// mostEvidence bounds the number of independent events that an interval
@@ -115,12 +118,12 @@ func (c *comparison) fractions() bool {
 // least 1, because nothing promises that events are more regular than
 // independent ones.
 func (c *comparison) disperse(f *judge.Finding) {
-	phi, df := c.Dispersion()
+	phi, df := shrink(c.Dispersion())
 	if past, ok := c.history(f); ok {
 		c.calibrated = true
-		pastPhi, pastDF := past.Dispersion()
+		pastPhi, pastDF := shrink(past.Dispersion())
 		// Each has lost one degree of freedom; together they lose one.
-		phi, df = max(phi, pastPhi), df+pastDF+1
+		phi, df = max(phi, pastPhi), df+pastDF+1-priorDF
 		if c.sample.Assignment != judge.Randomized {
 			c.subtract(past, max(phi, 1))
 		}
@@ -129,6 +132,16 @@ func (c *comparison) disperse(f *judge.Finding) {
 	f.EffectiveN = float64(c.Len()) / max(phi, 1)
 	widen := stat.StudentQuantile(c.alpha/2, df) / c.quantile
 	c.phi = c.uncertainty * max(phi*widen*widen, 1, c.Events()/mostEvidence)
+}
+
+// shrink draws a dispersion towards that of independent events, as if so many
+// more intervals had shown it: a dispersion from a handful of rare events would
+// otherwise widen the interval by its own uncertainty.
+func shrink(phi, df float64) (shrunk, freedom float64) {
+	if math.IsInf(df, 1) {
+		return phi, df
+	}
+	return (df*phi + priorDF) / (df + priorDF), df + priorDF
 }
 
 // subtract takes out the ratio of the rates that the history shows, as far as
