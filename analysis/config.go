@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/srm"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -21,6 +22,10 @@ type Config struct {
 	Scopes      Scopes
 	Schedule    Schedule
 	Metrics     []Metric
+	// Traffic is how requests should be split; nil judges no split.
+	Traffic *Traffic
+	// Assignment says what makes healthy arms alike.
+	Assignment judge.Assignment
 	// Alpha is the family-wise error; 0 counts as judge.DefaultAlpha.
 	Alpha float64
 }
@@ -75,6 +80,35 @@ type Metric struct {
 	Query, Total string
 	// Judge is the judge's name; empty chooses by kind.
 	Judge string
+	// Pods is the label whose values tell the instances of a side apart; Query and
+	// Total then give one series for each. Empty: one series a side.
+	Pods string
+	// SLO is the threshold, in the signal's unit, above which the share of a
+	// Distribution's observations is judged; 0 takes the edge nearest to the
+	// baseline's p90.
+	SLO float64
+}
+
+// Traffic is how requests should be split between the sides.
+type Traffic struct {
+	Source string
+	// Query gives the requests of one side in each interval.
+	Query string
+	// Share is the canary's part of the requests of both sides, in (0, 1).
+	Share    float64
+	Critical bool
+}
+
+// TrafficSignal is the name of the signal that a Traffic becomes.
+const TrafficSignal = "traffic"
+
+// metric returns the metric that judges the split. Its margins stay zero: how
+// far a right split strays is for the judge to know.
+func (t Traffic) metric() Metric {
+	return Metric{
+		Signal: judge.Signal{Name: TrafficSignal, Kind: judge.Count, Unit: "requests", Critical: t.Critical},
+		Source: t.Source, Query: t.Query, Judge: srm.Name,
+	}
 }
 
 // ConfigError is a mistake in a Config.
@@ -118,6 +152,9 @@ func (c Config) withDefaults() (Config, error) {
 	case s.Duration/s.Interval > MaxIntervals || s.History/s.Interval > MaxIntervals:
 		problem("the schedule has more than %d intervals: take a longer interval", MaxIntervals)
 	}
+	if t := c.Traffic; t != nil && !(t.Share > 0 && t.Share < 1) {
+		problem("the canary's share of the traffic is %v: it must be more than 0 and less than 1", t.Share)
+	}
 	if len(c.Metrics) == 0 {
 		problem("there is no metric: without one there is nothing to judge")
 	}
@@ -125,6 +162,9 @@ func (c Config) withDefaults() (Config, error) {
 	seen := map[string]bool{}
 	for i := range c.Metrics {
 		m := &c.Metrics[i]
+		if c.Traffic != nil && m.Name == TrafficSignal {
+			problem("a metric is called %q, which is the name of the traffic check: call it something else", m.Name)
+		}
 		if m.Name == "" {
 			problem("metric %d has no name", i+1)
 			continue
@@ -142,15 +182,24 @@ func (c Config) withDefaults() (Config, error) {
 		if m.Kind == judge.Ratio && m.Total == "" {
 			problem("metric %q is a ratio and needs a total: the query of what the events are out of", m.Name)
 		}
-		if m.Kind == judge.Gauge && m.Total != "" {
-			problem("metric %q is a gauge and has no use for a total", m.Name)
+		if (m.Kind == judge.Gauge || m.Kind == judge.Distribution) && m.Total != "" {
+			problem("metric %q is a %v and has no use for a total", m.Name, m.Kind)
+		}
+		if m.Kind == judge.Distribution && m.Pods != "" {
+			problem("metric %q is a histogram, which cannot be judged pod by pod: sum it over the pods", m.Name)
+		}
+		if !(m.SLO >= 0 && m.SLO <= math.MaxFloat64) || m.SLO > 0 && m.Kind != judge.Distribution {
+			problem("metric %q has an slo of %v: it is a threshold above 0 and for histograms", m.Name, m.SLO)
 		}
 		if m.Judge != "" {
-			if _, err := JudgeByName(m.Judge); err != nil {
+			if err := fits(m.Judge, m.Kind); err != nil {
 				problem("metric %q: %v", m.Name, err)
 			}
+			if needsPods(m.Judge) && m.Pods == "" {
+				problem("metric %q: judge %s needs the label that tells pods apart (pods: instance)", m.Name, m.Judge)
+			}
 		}
-		m.Signal = DefaultMargins(m.Signal, Given{Margin: m.HasMargin, Tolerance: m.HasTolerance})
+		m.Signal = DefaultMargins(m.Signal, Given{Margin: m.HasMargin, Tolerance: m.HasTolerance, Judge: m.Judge})
 		for _, v := range []float64{m.Margin.Relative, m.Margin.Absolute, m.Tolerance.Relative, m.Tolerance.Absolute, m.Weight} {
 			if v < 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 				problem("metric %q has a margin, tolerance or weight that is negative or not finite", m.Name)
@@ -168,7 +217,11 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // Given says what DefaultMargins need not choose.
-type Given struct{ Margin, Tolerance bool }
+type Given struct {
+	Margin, Tolerance bool
+	// Judge is the name of the judge that was asked for, if any.
+	Judge string
+}
 
 // DefaultMargins fills in the margin and tolerance of s where they were not
 // given.
@@ -178,8 +231,13 @@ type Given struct{ Margin, Tolerance bool }
 //
 // A tolerance says what a PASS must exclude: 25 %, for a critical level 10 %.
 // For shares also less than 0.1 points, for counts less than one event in ten
-// intervals, so that a service without errors can pass.
+// intervals, so that a service without errors can pass. Judge srm has margins of
+// its own, which grow with how traffic sticks to an arm.
 func DefaultMargins(s judge.Signal, given Given) judge.Signal {
+	if given.Judge == srm.Name && !given.Margin && !given.Tolerance {
+		s.Margin, s.Tolerance = judge.Margin{}, judge.Margin{}
+		return s
+	}
 	if !given.Margin {
 		s.Margin = judge.Margin{}
 		if s.Kind != judge.Ratio {
@@ -189,7 +247,7 @@ func DefaultMargins(s judge.Signal, given Given) judge.Signal {
 	if !given.Tolerance {
 		s.Tolerance = judge.Margin{Relative: 0.25}
 		switch {
-		case s.Kind == judge.Gauge && s.Critical:
+		case (s.Kind == judge.Gauge || s.Kind == judge.Distribution) && s.Critical:
 			s.Tolerance.Relative = 0.10
 		case s.Kind == judge.Ratio:
 			s.Tolerance.Absolute = 0.001
@@ -232,12 +290,18 @@ func (s Schedule) Window(now time.Time) (window, history metrics.Window, err err
 // use, sorted.
 func (c Config) Variables() []string {
 	names := map[string]bool{}
-	for _, m := range c.Metrics {
-		for _, q := range []string{m.Query, m.Total} {
+	add := func(queries ...string) {
+		for _, q := range queries {
 			for _, n := range metrics.TemplateVariables(q) {
 				names[n] = true
 			}
 		}
+	}
+	for _, m := range c.Metrics {
+		add(m.Query, m.Total)
+	}
+	if c.Traffic != nil {
+		add(c.Traffic.Query)
 	}
 	return slices.Sorted(maps.Keys(names))
 }

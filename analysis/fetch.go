@@ -3,7 +3,6 @@ package analysis
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -87,21 +86,4 @@ func query(ctx context.Context, p *Plan, sources *Sources, a ask) (result metric
 		window = p.History
 	}
 	return source.Query(ctx, metrics.Query{Expr: a.expr, Grid: metrics.NewGrid(window, p.Config.Schedule.Interval)})
-}
-
-// single returns the one series of a result; nil if there is none.
-func single(r metrics.Result) ([]metrics.Point, error) {
-	switch len(r.Series) {
-	case 0:
-		return nil, nil
-	case 1:
-		return r.Series[0].Points, nil
-	default:
-		var names []string
-		for _, s := range r.Series[:min(3, len(r.Series))] {
-			names = append(names, s.Labels.String())
-		}
-		return nil, fmt.Errorf("the query gave %d series (%s, …), but one series a side is compared: aggregate them, for example with sum(...) or avg(...)",
-			len(r.Series), strings.Join(names, ", "))
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/anomaly"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -30,7 +31,8 @@ type Plan struct {
 	Config  Config
 	Window  metrics.Window
 	History metrics.Window
-	// Signals has one entry a metric, in the config's order.
+	// Signals has one entry a metric, in the config's order, and the traffic
+	// check at the end, if there is one.
 	Signals []PlannedSignal
 }
 
@@ -39,6 +41,12 @@ type PlannedSignal struct {
 	Metric Metric
 	// Queries by Side; an empty string is not asked.
 	Queries [sides]string
+	// Own says that the canary is compared with its own past: nothing is asked of
+	// the baseline.
+	Own bool
+	// Share of the traffic that the canary should get; 0 for signals that are not
+	// the traffic check.
+	Share float64
 	// Err is set if the metric cannot be asked: unknown source, a variable
 	// without a value. Its finding will be an error; the others go on.
 	Err error
@@ -54,13 +62,32 @@ func NewPlan(c Config, sources *Sources, window, history metrics.Window) (*Plan,
 	}
 	p := &Plan{Config: c, Window: window, History: history}
 	for _, m := range c.Metrics {
-		p.Signals = append(p.Signals, planSignal(m, c.Scopes, sources))
+		p.Signals = append(p.Signals, planSignal(m, c.Scopes, sources, history))
+	}
+	if t := c.Traffic; t != nil {
+		s := planSignal(t.metric(), c.Scopes, sources, history)
+		s.Share = t.Share
+		p.Signals = append(p.Signals, s)
 	}
 	return p, nil
 }
 
-func planSignal(m Metric, scopes Scopes, sources *Sources) PlannedSignal {
-	s := PlannedSignal{Metric: m}
+// againstItself reports whether a metric is compared with its own past: on
+// request, or because there is no baseline.
+func againstItself(m Metric, scopes Scopes) bool {
+	return m.Judge == anomaly.Name || m.Judge == "" && len(scopes.Baseline) == 0 && len(scopes.Canary) > 0
+}
+
+func planSignal(m Metric, scopes Scopes, sources *Sources, history metrics.Window) PlannedSignal {
+	s := PlannedSignal{Metric: m, Own: againstItself(m, scopes)}
+	if s.Own && history.Duration() <= 0 {
+		s.Err = &metrics.Error{
+			Op: "compare with its own past", Source: m.Source, Query: m.Query, Reason: metrics.BadQuery,
+			Err:  errors.New("there is no baseline and no history"),
+			Hint: "give the schedule a history (schedule.history: 8h, longer than the window), or a baseline scope",
+		}
+		return s
+	}
 	provider, err := sources.Provider(m.Source)
 	if err != nil {
 		s.Err = err
@@ -73,7 +100,7 @@ func planSignal(m Metric, scopes Scopes, sources *Sources) PlannedSignal {
 		Baseline: {m.Query, scopes.Baseline}, Canary: {m.Query, scopes.Canary},
 		BaselineTotal: {m.Total, scopes.Baseline}, CanaryTotal: {m.Total, scopes.Canary},
 	} {
-		if want.query == "" {
+		if want.query == "" || s.Own && (Side(side) == Baseline || Side(side) == BaselineTotal) {
 			continue
 		}
 		q, err := provider.Expand(want.query, want.scope)
@@ -86,7 +113,7 @@ func planSignal(m Metric, scopes Scopes, sources *Sources) PlannedSignal {
 		}
 		s.Queries[side] = q
 	}
-	if s.Queries[Baseline] == s.Queries[Canary] && s.Queries[BaselineTotal] == s.Queries[CanaryTotal] {
+	if !s.Own && s.Queries[Baseline] == s.Queries[Canary] && s.Queries[BaselineTotal] == s.Queries[CanaryTotal] {
 		// Comparing a thing with itself would always pass.
 		s.Err = &metrics.Error{
 			Op: "compare two sides of", Source: m.Source, Query: s.Queries[Baseline], Reason: metrics.BadQuery,

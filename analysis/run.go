@@ -21,9 +21,15 @@ type Result struct {
 	// (zero if nothing did).
 	Window, History metrics.Window
 	Interval        time.Duration
+	// Look says which of the planned looks at the growing window this is; zero
+	// where there is one only.
+	Look Look
 	// Samples are what the judges saw, by signal name.
 	Samples map[string]judge.Sample
 }
+
+// Look is one of several at a window that grows: number Number, from 1, of Of.
+type Look struct{ Number, Of int }
 
 // Run plans, fetches, judges and decides. The error is about the config or
 // the context; a metric that could not be asked or read is an ERROR finding,
@@ -44,7 +50,10 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 	}
 	inputs := make([]Input, len(p.Signals))
 	for i, s := range p.Signals {
-		in := Input{Judge: s.Metric.Judge, Evidence: s.evidence(), Err: s.Err}
+		in := Input{
+			Judge: s.Metric.Judge, Own: s.Own, SLO: s.Metric.SLO, Share: s.Share,
+			Evidence: s.evidence(), Err: s.Err,
+		}
 		in.Sample.Signal = s.Metric.Signal
 		if s.Err == nil {
 			in.Sample, in.Warnings, in.Err = assemble(p, s, answers)
@@ -62,6 +71,7 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 		Window:   p.Window,
 		History:  p.History,
 		Interval: p.Config.Schedule.Interval,
+		Look:     p.look(),
 		Samples:  make(map[string]judge.Sample, len(inputs)),
 	}
 	for _, in := range inputs {
@@ -76,11 +86,38 @@ func (p *Plan) judge(inputs []Input) (judge.Judgment, error) {
 	if s.LookEvery == 0 {
 		return Judge(inputs, p.Config.Alpha), nil
 	}
-	looks, err := NewRegularLooks(int(s.Duration/s.Interval), int(s.LookEvery/s.Interval))
+	horizon, every := p.looks()
+	looks, err := NewRegularLooks(horizon, every)
 	if err != nil {
 		return judge.Judgment{}, fmt.Errorf("config %q: %w", p.Config.Name, err)
 	}
 	return looks.Judge(inputs, int(p.Window.Duration()/s.Interval), p.Config.Alpha)
+}
+
+// looks returns how many intervals the window will have, and how many lie
+// between two looks.
+func (p *Plan) looks() (horizon, every int) {
+	s := p.Config.Schedule
+	return int(s.Duration / s.Interval), int(s.LookEvery / s.Interval)
+}
+
+// look returns which look the window has come to.
+func (p *Plan) look() Look {
+	if p.Config.Schedule.LookEvery == 0 {
+		return Look{}
+	}
+	horizon, every := p.looks()
+	return LookAt(int(p.Window.Duration()/p.Config.Schedule.Interval), horizon, every)
+}
+
+// LookAt returns which look n intervals have come to, of those that RegularLooks
+// plans for horizon intervals, one every so many.
+func LookAt(n, horizon, every int) Look {
+	l := Look{Number: n / every, Of: (horizon-1)/every + 1}
+	if n >= horizon {
+		l.Number = l.Of
+	}
+	return l
 }
 
 // Input is one signal on its way to its judge.
@@ -88,11 +125,29 @@ type Input struct {
 	Sample judge.Sample
 	// Judge is the judge's name; empty chooses by kind.
 	Judge string
+	// Own says that there is no baseline and the canary is compared with its own
+	// past, Sample.History.Canary, which ends where the window begins.
+	Own bool
+	// SLO is Metric.SLO; Share is Traffic.Share, for judge srm.
+	SLO, Share float64
 	// Err is why there is no sample.
 	Err error
 	// Warnings about the data, for the finding.
 	Warnings []string
 	Evidence judge.Evidence
+}
+
+// Intervals returns the number of intervals of the window.
+func (in Input) Intervals() int {
+	n := max(in.Sample.Baseline.Len(), in.Sample.Canary.Len())
+	if p := in.Sample.Pods; p != nil {
+		for _, side := range [][]judge.Side{p.Baseline, p.Canary} {
+			for _, pod := range side {
+				n = max(n, pod.Len())
+			}
+		}
+	}
+	return n
 }
 
 // Judge judges inputs whose data are at hand and decides. It is what Run does
@@ -101,26 +156,12 @@ func Judge(inputs []Input, alpha float64) judge.Judgment {
 	byName := make(map[string]Input, len(inputs))
 	samples := make([]judge.Sample, len(inputs))
 	for i, in := range inputs {
+		in = in.withSums()
 		samples[i] = in.Sample
 		byName[in.Sample.Signal.Name] = in
 	}
 	j := judge.Compare(samples, func(s judge.Sample) judge.Judge {
-		in := byName[s.Signal.Name]
-		if in.Err != nil {
-			return unreadable{in.Err}
-		}
-		if in.Judge != "" {
-			named, err := JudgeByName(in.Judge)
-			if err != nil {
-				return unreadable{err}
-			}
-			return named
-		}
-		d := DefaultJudge(s.Signal.Kind)
-		if panel, ok := d.(judge.Panel); ok && s.Pods != nil {
-			return withPods(panel)
-		}
-		return d
+		return byName[s.Signal.Name].choose()
 	}, alpha)
 	for i := range j.Findings {
 		f := &j.Findings[i]
@@ -130,6 +171,7 @@ func Judge(inputs []Input, alpha float64) judge.Judgment {
 		in := byName[f.Signal.Name]
 		f.Warnings = append(slices.Clip(in.Warnings), f.Warnings...)
 		f.Evidence = in.Evidence
+		f.Choice = in.choice()
 	}
 	return j
 }

@@ -2,8 +2,8 @@
 //
 // The schema is the contract (proto/judged/v1): a file has the same fields as
 // a request. For people, a file may also say `direction: increase` for an
-// enum value, `margin: 5%` for {relative: 0.05}, `absolute: 2ms`, and write a
-// scope's variables directly. Mistakes are shown with line, column and caret.
+// enum value, `margin: 5%` for {relative: 0.05}, `absolute: 2ms`, `slo: 300ms`,
+// `share: 10%`, and write a scope's variables directly. Mistakes are shown with line, column and caret.
 package config
 
 import (
@@ -140,7 +140,7 @@ func parseLimited(text []byte, path string, message proto.Message, limit int) er
 	err := protoyaml.UnmarshalOptions{
 		Path:              path,
 		Validator:         validator{},
-		CustomUnmarshaler: &sugar{units: map[*yaml.Node]unit{}},
+		CustomUnmarshaler: &sugar{units: map[*yaml.Node]unit{}, shares: map[*yaml.Node]bool{}},
 	}.Unmarshal(text, message)
 	if err == nil && document.Kind == 0 {
 		// An empty file reads as an empty message without validation.
@@ -187,15 +187,16 @@ func (validator) Validate(message proto.Message) error { return protovalidate.Va
 
 // ruleID is the machine's name of a rule at the end of a violation's line;
 // the message before it says the same for people.
-var ruleID = regexp.MustCompile(` \((config|metric|margin|scope|schedule|decision|source|settings|judge|signal|analysis|map|repeated|string|double|int32|int64|enum|required|cel)[a-z0-9_.]*\)`)
+var ruleID = regexp.MustCompile(` \((config|metric|margin|scope|schedule|decision|source|settings|judge|signal|traffic|pod|analysis|map|repeated|string|double|int32|int64|enum|required|cel)[a-z0-9_.]*\)`)
 
 // plainWords rewrites protoyaml's messages in the words of a config file:
 // enum values as they are written there, no type or rule names.
 func plainWords(s string) string {
 	s = ruleID.ReplaceAllString(s, "")
 	s = strings.NewReplacer(
-		"[KIND_UNSPECIFIED GAUGE COUNT RATIO]", "gauge, count, ratio",
+		"[KIND_UNSPECIFIED GAUGE COUNT RATIO HISTOGRAM]", "gauge, count, ratio, histogram",
 		"[DIRECTION_UNSPECIFIED EITHER INCREASE DECREASE]", "either, increase, decrease",
+		"[ASSIGNMENT_UNSPECIFIED INSTANCES RANDOMIZED]", "instances, randomized",
 		"expected fields for judged.v1.", "expected fields of a ",
 	).Replace(s)
 	return strings.TrimRight(s, "\n")

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,39 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestLoadSignals(t *testing.T) {
+	c, err := config.Load(write(t, `
+name: checkout
+scopes: {baseline: {version: v1}, canary: {version: v2}}
+assignment: randomized
+traffic: {source: prom, query: "requests{version=\"${version}\"}", share: 12.5%, critical: true}
+metrics:
+  - {name: latency, source: prom, kind: histogram, query: buckets, unit: ms, slo: 0.3s, critical: true}
+  - {name: sizes, source: prom, kind: HISTOGRAM, query: buckets, unit: By, slo: 65536}
+  - {name: cpu, source: prom, query: cpu, pods: instance}
+  - {name: split, source: prom, kind: count, query: cpu, judge: srm}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Assignment != judge.Randomized {
+		t.Errorf("assignment %v", c.Assignment)
+	}
+	if want := (analysis.Traffic{Source: "prom", Query: `requests{version="${version}"}`, Share: 0.125, Critical: true}); c.Traffic == nil || *c.Traffic != want {
+		t.Errorf("traffic %+v, want %+v", c.Traffic, want)
+	}
+	latency, sizes, cpu, split := c.Metrics[0], c.Metrics[1], c.Metrics[2], c.Metrics[3]
+	if latency.Kind != judge.Distribution || latency.SLO != 300 || latency.Direction != judge.Either {
+		t.Errorf("latency: %+v", latency)
+	}
+	if sizes.Kind != judge.Distribution || sizes.SLO != 65536 {
+		t.Errorf("sizes: %+v", sizes)
+	}
+	if cpu.Pods != "instance" || split.Direction != judge.Either {
+		t.Errorf("cpu: %+v, split: %+v", cpu, split)
+	}
+}
+
 func TestJSONReadsLikeYAML(t *testing.T) {
 	_, err := config.Parse([]byte(`{"name":"c","metrics":[{"name":"m","source":"s","query":"q","direction":"INCREASE","margin":{"relative":0.05}}]}`), "c.json")
 	if err != nil {
@@ -124,6 +158,21 @@ func TestMistakes(t *testing.T) {
 		{"duplicate key", "name: c\nname: d\n", []string{"c.yaml:2:1", "given twice", "line 1"}},
 		{"alias", "name: &a c\ndescription: *a\n", []string{"c.yaml:2:14", "aliases"}},
 		{"empty", "", []string{"c.yaml", "at least one metric"}},
+		{"unknown kind", metric + "    kind: histo\n", []string{"c.yaml:6:11", `"histo"`, "gauge, count, ratio, histogram"}},
+		{"histogram with total", metric + "    kind: histogram\n    total: q\n", []string{"c.yaml:3:5", "a histogram has no `total`"}},
+		{"histogram by pods", metric + "    kind: histogram\n    pods: pod\n", []string{"c.yaml:3:5", "sum by (le)"}},
+		{"slo of a gauge", metric + "    slo: 0.3\n", []string{"c.yaml:3:5", "`slo` is for `kind: histogram`"}},
+		{"slo without unit", metric + "    kind: histogram\n    slo: 300ms\n", []string{"c.yaml:7:10", "unit: s", "| .........^"}},
+		{"slo that is none", metric + "    kind: histogram\n    slo: fast\n", []string{"c.yaml:7:10", `"fast" is no threshold`}},
+		{"slo of zero", metric + "    kind: histogram\n    slo: 0\n", []string{"c.yaml:7:10", "above 0"}},
+		{"slo with fields", metric + "    kind: histogram\n    slo: {edge: 1}\n", []string{"c.yaml:7:10"}},
+		{"pods that are no label", metric + "    pods: a pod\n", []string{"c.yaml:6:11", "a label of the query's series"}},
+		{"unknown assignment", metric + "assignment: sticky\n", []string{"c.yaml:6:13", `"sticky"`, "instances, randomized"}},
+		{"traffic without share", metric + "traffic: {source: s, query: q}\n", []string{"c.yaml:6", "share"}},
+		{"a share over everything", metric + "traffic: {source: s, query: q, share: 10}\n", []string{"c.yaml:6:39", "write 10%"}},
+		{"a share of nothing", metric + "traffic: {source: s, query: q, share: 0%}\n", []string{"c.yaml:6:39", "more than 0%"}},
+		{"a share of words", metric + "traffic: {source: s, query: q, share: half}\n", []string{"c.yaml:6:39", `"half" is no share`, "10%"}},
+		{"traffic without query", metric + "traffic: {source: s, share: 10%}\n", []string{"c.yaml:6", "requests of one side"}},
 		{"alpha", metric + "decision: {alpha: 2}\n", []string{"c.yaml:6:19", "probability"}},
 		{"weight", metric + "    weight: -1\n", []string{"c.yaml:6:13", "weight"}},
 	}
@@ -192,6 +241,15 @@ func TestSamples(t *testing.T) {
 	if len(values) != 3 || values[1] == values[1] {
 		t.Errorf("null should be a missing value: %v", values)
 	}
+	request, err = config.ParseSamples(strings.NewReader(`{"signals":[{"name":"p99","unit":"s","slo":"300ms","share":"10%","baseline":{"histograms":[{"bounds":["-Infinity",1,"Infinity"],"counts":[1,2]},null]},"canary":{"histograms":[{},{"bounds":[0,1],"counts":[3]}]}}]}`), "in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := request.GetSignals()[0]
+	h := s.GetBaseline().GetHistograms()
+	if len(h) != 2 || !math.IsInf(h[0].GetBounds()[0], -1) || h[0].GetCounts()[1] != 2 || len(h[1].GetCounts()) != 0 || s.GetSlo().GetValue() != 0.3 || s.GetShare().GetValue() != 0.1 {
+		t.Errorf("histograms: %v", s)
+	}
 	request, err = config.ParseSamples(strings.NewReader("time,a.baseline,a.canary,e.baseline,e.canary,e.baseline_total,e.canary_total\n1,1,2,0,1,10,11\n2,,2,0,1,10,11\n"), "in.csv")
 	if err != nil {
 		t.Fatal(err)
@@ -214,6 +272,9 @@ func TestSamplesMistakes(t *testing.T) {
 		{"ragged", "a.baseline,a.canary\n1\n", "wrong number of fields"},
 		{"json", `{"signals":[{"name":"a","baseline":{"values":["x"]},"canary":{"values":[1]}}]}`, "invalid float"},
 		{"no signals", `{"signals":[]}`, "at least one signal"},
+		{"no baseline", `{"signals":[{"name":"a","canary":{"values":[1]}}]}`, "samples of both sides"},
+		{"pods of one side", `{"signals":[{"name":"a","canary":{},"baseline":{},"canaryPods":[{"samples":{"values":[1]}}]}]}`, "pods are compared with pods"},
+		{"null for a pod", `{"signals":[{"name":"a","baselinePods":[null],"canaryPods":[{"samples":{"values":[1]}}]}]}`, "in:1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := config.ParseSamples(strings.NewReader(c.text), "in")
@@ -229,6 +290,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("a: &a [*a]")
 	f.Add("{")
 	f.Add("metrics: [{margin: {absolute: 1h}}]")
+	f.Add("traffic: {share: 10%}\nmetrics: [{kind: histogram, slo: 1h, unit: ms}, {slo: [], pods: x}]")
 	f.Fuzz(func(_ *testing.T, text string) {
 		_, _ = config.Parse([]byte(text), "f.yaml") // must not panic or hang
 	})
@@ -237,6 +299,7 @@ func FuzzParse(f *testing.F) {
 func FuzzParseSamples(f *testing.F) {
 	f.Add("a.baseline,a.canary\n1,2\n")
 	f.Add(`{"signals":[{"name":"a","baseline":{"values":[null]},"canary":{"values":[1]}}]}`)
+	f.Add(`{"signals":[{"name":"a","slo":"1s","share":{},"baseline":{"histograms":[null,{}]},"canary":{"histograms":null},"canaryPods":[{"samples":{"values":[null]}}]}]}`)
 	f.Fuzz(func(_ *testing.T, text string) {
 		_, _ = config.ParseSamples(strings.NewReader(text), "f")
 	})

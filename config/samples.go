@@ -148,11 +148,15 @@ func csvError(path string, err error) error {
 	return &ParseError{Path: path, Problems: []string{path + ": " + err.Error()}}
 }
 
-// readNulls lets a file write a missing value as null.
+// readNulls lets a file write a missing value, or histogram, as null.
 func readNulls(node *yaml.Node) {
 	for i := 1; i < len(node.Content); i += 2 {
 		for _, v := range node.Content[i].Content {
-			if v.Tag == "!!null" {
+			switch {
+			case v.Tag != "!!null":
+			case node.Content[i-1].Value == "histograms":
+				v.Kind, v.Tag, v.Value = yaml.MappingNode, "!!map", ""
+			default:
 				v.Value, v.Tag = "NaN", "!!float"
 			}
 		}

@@ -10,14 +10,18 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
 // sugar reads what files may write shorter than messages.
 type sugar struct {
-	// units holds, for a metric's margin nodes, what the metric measures.
+	// units holds, for a metric's margin nodes and its slo, what the metric
+	// measures.
 	units map[*yaml.Node]unit
+	// shares are the nodes of shares: numbers that are also written as 10%.
+	shares map[*yaml.Node]bool
 }
 
 // unit is what an absolute margin is in.
@@ -38,7 +42,13 @@ func (s *sugar) Unmarshal(node *yaml.Node, message proto.Message) (bool, error) 
 		return false, nil
 	case *judgedv1.SignalSamples:
 		s.noteUnits(node)
+		s.noteShare(node)
 		return false, nil
+	case *judgedv1.Traffic:
+		s.noteShare(node)
+		return false, nil
+	case *wrapperspb.DoubleValue:
+		return s.readNumber(node, m)
 	case *judgedv1.Samples:
 		if node.Kind == yaml.MappingNode {
 			readNulls(node)
@@ -67,10 +77,83 @@ func (s *sugar) noteUnits(metric *yaml.Node) {
 	}
 	kind, total := fields["kind"], fields["total"]
 	u.ratio = kind == nil && total != nil || kind != nil && strings.EqualFold(kind.Value, "ratio")
-	for _, name := range []string{"margin", "tolerance"} {
+	for _, name := range []string{"margin", "tolerance", "slo"} {
 		if n := fields[name]; n != nil {
 			s.units[n] = u
 		}
+	}
+}
+
+func (s *sugar) noteShare(message *yaml.Node) {
+	if message.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(message.Content); i += 2 {
+		if message.Content[i].Value == "share" {
+			s.shares[message.Content[i+1]] = true
+		}
+	}
+}
+
+// readNumber reads a share, "10%" or 0.1, or a threshold, "300ms" or 0.3.
+func (s *sugar) readNumber(node *yaml.Node, to *wrapperspb.DoubleValue) (bool, error) {
+	u, threshold := s.units[node]
+	if node.Kind != yaml.ScalarNode || !threshold && !s.shares[node] {
+		return false, nil
+	}
+	v, err := share(node.Value)
+	if threshold {
+		v, err = inUnit(node.Value, u)
+	}
+	to.Value = v
+	return true, err
+}
+
+// share reads "10%" or 0.1; the schema says which are allowed.
+func share(text string) (float64, error) {
+	number, isPercent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	switch {
+	case err != nil || math.IsNaN(v) || math.IsInf(v, 0):
+		return 0, fmt.Errorf("%q is no share: write a percentage such as 10%%, or a fraction such as 0.1", text)
+	case isPercent:
+		return v / 100, nil
+	case v >= 1:
+		// 10 is a forgotten %.
+		return 0, fmt.Errorf("a share of %s is more than everything: write %s%% if that is what you mean", text, text)
+	default:
+		return v, nil
+	}
+}
+
+// inUnit reads a threshold in the metric's own unit or as a duration.
+func inUnit(text string, u unit) (float64, error) {
+	text = strings.TrimSpace(text)
+	if v, err := strconv.ParseFloat(text, 64); err == nil {
+		return v, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no threshold: write a number in the metric's own unit, or a duration such as 300ms", text)
+	}
+	v, ok := u.of(d)
+	if !ok {
+		return 0, fmt.Errorf("a threshold of %s needs to know what the metric measures: add `unit: s` or `unit: ms` to it", text)
+	}
+	return v, nil
+}
+
+// of returns d in the unit, if that is one of time.
+func (u unit) of(d time.Duration) (float64, bool) {
+	switch u.name {
+	case "s", "seconds":
+		return d.Seconds(), true
+	case "ms", "milliseconds":
+		return d.Seconds() * 1e3, true
+	case "us", "µs", "microseconds":
+		return d.Seconds() * 1e6, true
+	default:
+		return 0, false
 	}
 }
 
@@ -179,16 +262,11 @@ func absolute(text string, u unit) (float64, error) {
 	if d < 0 {
 		return 0, fmt.Errorf("a margin cannot be negative: %s", text)
 	}
-	switch u.name {
-	case "s", "seconds":
-		return d.Seconds(), nil
-	case "ms", "milliseconds":
-		return d.Seconds() * 1e3, nil
-	case "us", "µs", "microseconds":
-		return d.Seconds() * 1e6, nil
-	default:
+	v, ok := u.of(d)
+	if !ok {
 		return 0, fmt.Errorf("an absolute margin of %s needs to know what the metric measures: add `unit: s` or `unit: ms` to it", text)
 	}
+	return v, nil
 }
 
 // ParseMargin reads a relative margin as files write it: "5%" or "0.05".

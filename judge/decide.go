@@ -62,7 +62,7 @@ func longestWait(samples []Sample, findings []Finding) time.Duration {
 		if f.Verdict != Inconclusive {
 			continue
 		}
-		more := f.Needed - len(s.Baseline.Values)
+		more := f.Needed - max(s.Baseline.Len(), s.Canary.Len()) // a series against its own history has no baseline
 		if more <= 0 || s.Step <= 0 || more > int(math.MaxInt64/s.Step) {
 			return 0
 		}
@@ -103,7 +103,10 @@ func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sa
 		if len(open) == 0 {
 			break
 		}
-		share := alpha / float64(len(open))
+		share := alpha
+		if alpha < 1 {
+			share /= float64(len(open))
+		} // else no share makes it a probability, and the judges say so
 		var still []int
 		for _, i := range open {
 			s := samples[i]
@@ -114,7 +117,7 @@ func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sa
 				findings[i].Classification, findings[i].Verdict = Failed, Error
 				findings[i].Reason = "there is no judge for this signal"
 			} else {
-				findings[i] = j.Judge(s)
+				findings[i] = atLook(j.Judge(s), s)
 			}
 			if findings[i].Verdict != Fail {
 				still = append(still, i)
@@ -126,6 +129,31 @@ func stepDown(samples []Sample, findings []Finding, family []int, choose func(Sa
 		open = still
 	}
 	adjust(findings, family)
+}
+
+// atLook puts the p value of a finding at a look on the scale of the error that
+// all looks share, so that it can be held against alpha like any other. A look
+// that may spend nothing decides nothing.
+func atLook(f Finding, s Sample) Finding {
+	if s.Look == nil || f.Verdict == Error {
+		return f
+	}
+	level := s.Look(s.alpha())
+	if !(level > 0) {
+		f.PValue = 1
+		if f.Verdict == Fail {
+			f.Verdict, f.Classification, f.Reason = Inconclusive, Unclear, "too early to tell: this look is not one that was planned"
+		}
+		return f
+	}
+	p := min(1, f.PValue/level*s.alpha()) // NaN stays NaN
+	if f.Verdict == Fail {
+		p = min(p, s.alpha())
+	} else if p <= s.alpha() {
+		p = math.Nextafter(s.alpha(), 1)
+	}
+	f.PValue = p
+	return f
 }
 
 // adjust sets Holm's adjusted p values within one family.
@@ -218,7 +246,7 @@ func compareBool(a, b bool) int {
 }
 
 func (s Signal) weight() float64 {
-	if s.Weight <= 0 {
+	if !(s.Weight > 0 && finite(s.Weight)) {
 		return 1
 	}
 	return s.Weight
@@ -298,6 +326,9 @@ func (f Finding) sentence() string {
 // why another does not decide is told where there is room.
 func phrase(f Finding) string {
 	switch {
+	case f.Verdict == Fail && (f.Effect.Measure == RatioOfTails || f.Effect.Measure == RatioOfSpreads):
+		// The levels would not show it.
+		return fmt.Sprintf("%s, where %s (%s)", f.Signal.Name, strings.TrimSuffix(f.Reason, "."), f.Effect.Format(f.Effect.Estimate, ""))
 	case f.Verdict == Fail && !math.IsNaN(f.Effect.Estimate):
 		unit := f.Signal.DisplayUnit()
 		return fmt.Sprintf("%s %s, %s against %s", f.Signal.Name, f.Effect.Format(f.Effect.Estimate, unit),

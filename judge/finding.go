@@ -88,9 +88,10 @@ type Summary struct {
 // Finding is the result for one signal.
 type Finding struct {
 	Signal Signal
-	// Judge is the name of the judge that made it, with the reason for the
-	// choice where it was automatic.
-	Judge          string
+	// Judge is the name of the judge that made it.
+	Judge string
+	// Choice says why that judge, in words; whoever chose it fills it in.
+	Choice         string
 	Classification Classification
 	// Verdict is the signal's own. Decide may soften a FAIL that the number
 	// of signals explains by chance.

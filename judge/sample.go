@@ -1,6 +1,9 @@
 package judge
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Kind says what the numbers of a signal are; each kind has its default judge.
 type Kind int
@@ -73,10 +76,16 @@ type Side struct {
 	Histograms []Histogram
 }
 
+// Len returns the number of intervals.
+func (s Side) Len() int { return max(len(s.Values), len(s.Histograms)) }
+
 // Has reports whether interval i holds data: a value, and a total where there
-// are totals, that is neither NaN nor infinite. Totals must be as long as
-// Values.
+// are totals, that is neither NaN nor infinite; observations where there are
+// histograms. Totals must be as long as Values.
 func (s Side) Has(i int) bool {
+	if s.Histograms != nil {
+		return s.Histograms[i].Total() > 0
+	}
 	return finite(s.Values[i]) && (s.Totals == nil || finite(s.Totals[i]))
 }
 
@@ -98,6 +107,18 @@ type Pods struct {
 	// the same order, each as long as the history. Nil where the pods did not
 	// exist yet.
 	BaselineHistory, CanaryHistory []Side
+	// BaselineNames and CanaryNames are what people call the pods, in the same
+	// order; nil where that is not known.
+	BaselineNames, CanaryNames []string
+}
+
+// CanaryName returns how a reason calls pod i of the canary: "pod web-7f9c", or
+// by its place, counted from 1.
+func (p *Pods) CanaryName(i int) string {
+	if i < len(p.CanaryNames) && p.CanaryNames[i] != "" {
+		return "pod " + p.CanaryNames[i]
+	}
+	return "pod " + strconv.Itoa(i+1)
 }
 
 // Sample is all that a judge may know about one signal.

@@ -34,7 +34,7 @@ func hearSilence(samples []Sample, findings []Finding) {
 		if f.Verdict == Fail {
 			continue // being silent makes nothing better
 		}
-		n, all := silentFor(samples[i]), len(samples[i].Canary.Values)
+		n, all := silentFor(samples[i]), samples[i].Canary.Len()
 		if len(silent) >= heard {
 			f.Verdict = Fail
 		} else if f.Verdict == Pass {
@@ -52,7 +52,7 @@ func hearSilence(samples []Sample, findings []Finding) {
 // silentFor returns for how many intervals the canary has been silent, 0 if it
 // is not.
 func silentFor(s Sample) int {
-	n := len(s.Canary.Values)
+	n := s.Canary.Len()
 	if n/4 < shortestSilence {
 		return 0
 	}
@@ -77,12 +77,15 @@ func silentFor(s Sample) int {
 
 // reports says whether the side has anything in interval i, be it infinite.
 func reports(s Side, i int) bool {
+	if s.Histograms != nil {
+		return s.Has(i)
+	}
 	return !math.IsNaN(s.Values[i]) && (s.Totals == nil || !math.IsNaN(s.Totals[i]))
 }
 
 // talks reports whether the side has data in the last quarter.
 func talks(s Side) bool {
-	n := len(s.Values)
+	n := s.Len()
 	for i := n - n/4; i < n; i++ {
 		if s.Has(i) {
 			return true
@@ -94,6 +97,9 @@ func talks(s Side) bool {
 // onOneGrid reports whether every slice of the pair that is there has the same
 // length.
 func onOneGrid(p Pair) bool {
+	if p.Baseline.Histograms != nil || p.Canary.Histograms != nil {
+		return len(p.Baseline.Histograms) == len(p.Canary.Histograms) && len(p.Baseline.Values)+len(p.Canary.Values) == 0
+	}
 	n := len(p.Baseline.Values)
 	for _, other := range [][]float64{p.Canary.Values, p.Baseline.Totals, p.Canary.Totals} {
 		if other != nil && len(other) != n {

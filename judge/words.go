@@ -10,7 +10,7 @@ import (
 
 // String returns the kind as configs write it.
 func (k Kind) String() string {
-	return word(int(k), "gauge", "count", "ratio")
+	return word(int(k), "gauge", "count", "ratio", "histogram")
 }
 
 // String returns the direction as configs write it.

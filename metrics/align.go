@@ -41,7 +41,7 @@ func Align(points []Point, g Grid, fold Fold) (Alignment, error) {
 	}
 	byTime := func(x, y Point) int { return x.Time.Compare(y.Time) }
 	if !slices.IsSortedFunc(points, byTime) {
-		a.Warnings = append(a.Warnings, "points came out of order and were sorted")
+		a.Warnings = append(a.Warnings, unordered)
 		points = slices.Clone(points)
 		slices.SortStableFunc(points, byTime)
 	}
@@ -86,13 +86,17 @@ func Align(points []Point, g Grid, fold Fold) (Alignment, error) {
 		}
 	}
 	if duplicates > 0 {
-		a.Warnings = append(a.Warnings, fmt.Sprintf("%d points came twice and were counted once", duplicates))
+		a.Warnings = append(a.Warnings, twice(duplicates))
 	}
 	if infinite > 0 {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("%d infinite values were treated as missing", infinite))
 	}
 	return a, nil
 }
+
+const unordered = "points came out of order and were sorted"
+
+func twice(n int) string { return fmt.Sprintf("%d points came twice and were counted once", n) }
 
 // slot returns the interval that t belongs to.
 func (g Grid) slot(t time.Time) (int, bool) {

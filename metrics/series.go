@@ -39,6 +39,9 @@ func (l Labels) String() string {
 type Series struct {
 	Labels Labels
 	Points []Point
+	// Histograms are the moments at which the backend has a histogram in place of
+	// a number: Prometheus' native histograms.
+	Histograms []HistogramPoint
 }
 
 // Window is a stretch of time: after Start, up to and including End. The

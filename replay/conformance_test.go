@@ -27,7 +27,7 @@ func TestConformance(t *testing.T) {
 			// step keeps that point from being seen at the next.
 			return open(t, answerText(a), Options{Lookback: a.Grid.Step})
 		},
-		Lacks: []providertest.Feature{providertest.Warnings, providertest.Order},
+		Lacks: []providertest.Feature{providertest.Warnings, providertest.Order, providertest.Histograms},
 		Templates: []providertest.Template{
 			{Query: `up{version="${value}"}`, Check: oneVersion},
 			{Query: `up{version='${value}'}`, Check: oneVersion},

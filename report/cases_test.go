@@ -29,6 +29,7 @@ func goldenCases() []goldenCase {
 		{name: "error", result: broken()},
 		{name: "noncritical", result: nonCritical()},
 		{name: "hostile", result: hostile()},
+		{name: "aspects", result: aspects()},
 		{name: "many", result: many()},
 		{name: "long", result: long()},
 		{name: "empty", result: result(judge.Decide(nil, 0.05))},
@@ -188,6 +189,31 @@ func nonCritical() *analysis.Result {
 	return r
 }
 
+// aspects is a look at a growing window, with signals that several judges looked
+// at: one FAILs by its shape alone, one by its level.
+func aspects() *analysis.Result {
+	shaped := finding(memory, judge.Fail, judge.High, 412<<20, 418<<20, judge.Effect{Measure: judge.RatioOfSpreads, Estimate: 3.4, Low: 2.1, High: 5.5},
+		"it varies more than it did")
+	shaped.Judge, shaped.Choice = "shape", "as levels: 30 intervals, with 1440 intervals of history"
+	shaped.Aspects = []judge.Aspect{
+		{Judge: "paired", Effect: ratioOf(1.0142, 0.992, 1.037), PValue: 0.41},
+		{Judge: "shape", Effect: shaped.Effect, PValue: 3.1e-9},
+	}
+	level := latencyFails()
+	level.Choice = "pod by pod: 5 against 5; and as levels: 30 intervals, without history"
+	level.Aspects = []judge.Aspect{
+		{Judge: "paired", Effect: level.Effect, PValue: 3.1e-9},
+		{Judge: "shape", Effect: ratioOf(1.1, 0.8, 1.5), PValue: 1},
+		{Judge: "pods", Effect: noEffect(), PValue: 0.02},
+	}
+	split := finding(judge.Signal{Name: "traffic", Kind: judge.Count, Unit: "requests"}, judge.Pass, judge.Similar, 900, 98,
+		judge.Effect{Measure: judge.RateRatio, Estimate: 0.98, Low: 0.95, High: 1.01}, "the canary gets its share")
+	split.Judge, split.Choice = "srm", "as a split of traffic: the canary should get 10% of the requests"
+	r := result(judge.Decide([]judge.Finding{shaped, level, split}, 0.05))
+	r.Look = analysis.Look{Number: 3, Of: 12}
+	return r
+}
+
 // hostile has everything in it that somebody could hope to get through.
 func hostile() *analysis.Result {
 	attacks := []string{
@@ -209,7 +235,8 @@ func hostile() *analysis.Result {
 		s := judge.Signal{Name: a, Unit: a, Critical: i%2 == 0}
 		v := []judge.Verdict{judge.Fail, judge.Error, judge.Inconclusive, judge.Pass, judge.Verdict(17)}[i%5]
 		f := finding(s, v, judge.Unclear, 1.5, 2.5, differenceOf(1, 0.5, 1.5), a)
-		f.Judge = a
+		f.Judge, f.Choice = a, a
+		f.Aspects = []judge.Aspect{{Judge: "lead", Effect: f.Effect, PValue: 0.5}, {Judge: a, Effect: f.Effect, PValue: 0.01}}
 		f.Warnings = []string{a, "the same doubt"}
 		f.Evidence = judge.Evidence{Source: a, BaselineQuery: a, CanaryQuery: a}
 		findings = append(findings, f)

@@ -34,6 +34,7 @@ func Markdown(w io.Writer, r *analysis.Result) error {
 	c.reasons(r)
 	c.warnings(r)
 	c.method(r)
+	c.aspects(r)
 	c.queries(r)
 	_, err := io.WriteString(w, strings.TrimRight(c.b.String(), "\n")+"\n")
 	return err
@@ -156,19 +157,58 @@ func (c *comment) warnings(r *analysis.Result) {
 
 // method says how each signal was judged.
 func (c *comment) method(r *analysis.Result) {
-	head := "| metric | judge | bad is | fails beyond | passes within | level | p | adjusted p | intervals | worth |\n" +
-		"|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|\n"
+	head := "| metric | judge | chosen | bad is | fails beyond | passes within | level | p | adjusted p | intervals | worth |\n" +
+		"|:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|\n"
 	if r.Alpha > 0 {
 		head = fmt.Sprintf("A healthy release fails with a probability of at most %s, over all deciding metrics together.\n\n", judge.FormatPercent(r.Alpha)) + head
 	}
 	var rows []string
 	for _, f := range r.Findings {
-		rows = append(rows, tableRow(code(nameOf(f.Signal)), prose(cmp.Or(line(f.Judge), unknown)), f.Signal.Direction.String(),
-			prose(f.Signal.Margin.Format(unit(f.Signal))), prose(f.Signal.Tolerance.Format(unit(f.Signal))),
+		rows = append(rows, tableRow(code(nameOf(f.Signal)), prose(cmp.Or(line(f.Judge), unknown)),
+			prose(cmp.Or(line(f.Choice), unknown)), f.Signal.Direction.String(),
+			prose(margin(f, f.Signal.Margin)), prose(margin(f, f.Signal.Tolerance)),
 			percentLevel(f.Effect.Level), prose(probability(f.PValue)), prose(probability(f.AdjustedPValue)),
 			intervals(f), effectiveN(f)))
 	}
 	c.details("How it was judged", false, head, rows, "metric")
+}
+
+// splitJudge judges how traffic is split, by margins of its own unless the signal
+// has some.
+const splitJudge = "srm"
+
+// margin renders a margin of f's signal.
+func margin(f judge.Finding, m judge.Margin) string {
+	if f.Judge == splitJudge && f.Signal.Margin == (judge.Margin{}) && f.Signal.Tolerance == (judge.Margin{}) {
+		return "the judge's own"
+	}
+	return m.Format(unit(f.Signal))
+}
+
+// aspects lists what each of several judges of a signal saw.
+func (c *comment) aspects(r *analysis.Result) {
+	var rows []string
+	for _, f := range r.Findings {
+		if len(f.Aspects) < 2 {
+			continue
+		}
+		for _, a := range f.Aspects {
+			alone := judge.Finding{Signal: f.Signal, Effect: a.Effect}
+			limits := noInterval
+			if low, high, ok := interval(alone); ok {
+				limits = low + " to " + high
+			}
+			name := prose(line(a.Judge))
+			if a.Judge == f.Judge {
+				name = "**" + name + "**"
+			}
+			rows = append(rows, tableRow(code(nameOf(f.Signal)), name, prose(line(string(a.Effect.Measure))),
+				prose(estimate(alone)), prose(limits), prose(probability(a.PValue))))
+		}
+	}
+	head := "Several judges share the error of one signal; the finding is that of the one in bold.\n\n" +
+		"| metric | judge | measure | effect | interval | p |\n|:--|:--|:--|--:|:-:|--:|\n"
+	c.details("What each judge saw", false, head, rows, "row")
 }
 
 func (c *comment) queries(r *analysis.Result) {

@@ -113,7 +113,7 @@ func checkMarkdown(t *testing.T, s string) {
 				t.Errorf("%d instead of %d vertical lines: %q", n, columns, l)
 			}
 			continue
-		case l != "" && !strings.ContainsAny(string([]rune(l)[:1]), "#*\\-`…") && !regexp.MustCompile(`^(Compared|score|A healthy|baseline|canary)`).MatchString(l):
+		case l != "" && !strings.ContainsAny(string([]rune(l)[:1]), "#*\\-`…") && !regexp.MustCompile(`^(Compared|score|A healthy|Several judges|baseline|canary)`).MatchString(l):
 			// A name with a vertical line is prose and starts a line of the queries.
 			if !strings.Contains(l, "&#124;") {
 				t.Errorf("a line starts with a text: %q", l)

@@ -86,7 +86,7 @@ func needed(r *analysis.Result, f judge.Finding) wait {
 	w := wait{step: r.Interval}
 	have := metrics.NewGrid(r.Window, r.Interval).N
 	if s, ok := r.Samples[f.Signal.Name]; ok {
-		have = len(s.Baseline.Values)
+		have = max(s.Baseline.Len(), s.Canary.Len())
 		if s.Step > 0 {
 			w.step = s.Step
 		}

@@ -22,8 +22,8 @@ const noInterval = "unknown"
 type row struct {
 	judge.Finding
 
-	name, baseline, canary, change, interval, verdict, reason string
-	decides, marked                                           bool
+	name, baseline, canary, change, interval, verdict, reason, aside string
+	decides, marked                                                  bool
 }
 
 // columns are the widths of the table's columns; reason is 0 if reasons stand
@@ -75,6 +75,9 @@ func (p *page) height(rows []row, c columns) int {
 		default:
 			lines += names
 		}
+		if x.aside != "" {
+			lines += len(wrap(x.aside, p.Width-2*gap))
+		}
 	}
 	return lines
 }
@@ -105,6 +108,7 @@ func (p *page) rows(r *analysis.Result) (head row, rows []row, some bool) {
 			Finding: f, decides: decides(f), marked: some && f.Signal.Critical,
 			name: p.text(nameOf(f.Signal)), baseline: p.text(level(f.Baseline, f.Signal)), canary: p.text(level(f.Canary, f.Signal)),
 			change: p.text(estimate(f)), verdict: p.text(symbol(f.Verdict) + " " + f.Verdict.String()), reason: p.text(f.Reason),
+			aside: p.text(aside(f)),
 		}
 		switch {
 		case lows[i] != "":
@@ -162,6 +166,9 @@ func (p *page) grid(head row, rows []row, c columns) {
 		if c.reason == 0 && x.explains() {
 			p.dim(2*gap, x.reason)
 		}
+		if x.aside != "" {
+			p.dim(2*gap, x.aside)
+		}
 	}
 }
 
@@ -213,6 +220,9 @@ func (p *page) list(rows []row, c columns) {
 		}
 		if x.explains() {
 			p.dim(2*gap, x.reason)
+		}
+		if x.aside != "" {
+			p.dim(2*gap, x.aside)
 		}
 	}
 }

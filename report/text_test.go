@@ -246,10 +246,11 @@ func hostileSeeds(f *testing.F) {
 func fuzzed(name, reason, query string, levelOf, low, high float64) *analysis.Result {
 	var findings []judge.Finding
 	for i, v := range []judge.Verdict{judge.Pass, judge.Fail, judge.Error, judge.Inconclusive} {
-		s := judge.Signal{Name: name + strings.Repeat("'", i), Unit: query, Kind: judge.Kind(i % 3), Critical: i%2 == 0}
+		s := judge.Signal{Name: name + strings.Repeat("'", i), Unit: query, Kind: judge.Kind(i % 4), Critical: i%2 == 0}
 		e := []judge.Effect{ratioOf(levelOf, low, high), differenceOf(levelOf, low, high)}[i%2]
 		f := finding(s, v, judge.Unclear, levelOf, low, e, reason)
-		f.Judge, f.Warnings, f.Needed = name, []string{reason, query}, i*40
+		f.Judge, f.Choice, f.Warnings, f.Needed = name, reason, []string{reason, query}, i*40
+		f.Aspects = []judge.Aspect{{Judge: query, Effect: e, PValue: levelOf}, {Judge: name, Effect: e, PValue: low}}
 		f.Evidence = judge.Evidence{Source: reason, BaselineQuery: query, CanaryTotalQuery: name}
 		findings = append(findings, f)
 	}

@@ -87,6 +87,23 @@ func interval(f judge.Finding) (low, high string, ok bool) {
 // effectValue renders one value on the scale of f's effect.
 func effectValue(f judge.Finding, v float64) string { return f.Effect.Format(v, unit(f.Signal)) }
 
+// aside says who decided a finding that several judges looked at, and what the
+// leading one saw, unless the leading one decided: its numbers are then not
+// those beside the verdict. Empty otherwise.
+func aside(f judge.Finding) string {
+	if f.Verdict != judge.Fail || len(f.Aspects) == 0 || f.Aspects[0].Judge == f.Judge {
+		return ""
+	}
+	lead := f.Aspects[0]
+	text := "decided by judge " + line(f.Judge) + "; judge " + line(lead.Judge) + " saw "
+	alone := judge.Finding{Signal: f.Signal, Effect: lead.Effect}
+	text += estimate(alone)
+	if low, high, ok := interval(alone); ok {
+		text += " (" + low + " to " + high + ")"
+	}
+	return text
+}
+
 // percentLevel renders a confidence level: 0.95 is "95%", 1 - 0.05/3 is "98.33%".
 func percentLevel(level float64) string {
 	return strconv.FormatFloat(math.Round(level*1e4)/100, 'f', -1, 64) + "%"
@@ -132,6 +149,9 @@ func comparison(r *analysis.Result) []string {
 	}
 	if d := r.History.Duration(); d > 0 && usedHistory(r) {
 		parts = append(parts, "history "+span(d))
+	}
+	if l := r.Look; l.Of > 0 {
+		parts = append(parts, fmt.Sprintf("look %d of %d", l.Number, l.Of))
 	}
 	return parts
 }

@@ -187,6 +187,9 @@ func checkConfig(c *judgedv1.CanaryConfig) error {
 			return invalid("SOURCE", "metric %q: %s", m.GetName(), notASourceName(m.GetSource()))
 		}
 	}
+	if t := c.GetTraffic(); t != nil && !sourceName.MatchString(t.GetSource()) {
+		return invalid("SOURCE", "traffic: %s", notASourceName(t.GetSource()))
+	}
 	return nil
 }
 

@@ -103,6 +103,9 @@ func (s *configService) ValidateConfig(_ context.Context, request *connect.Reque
 			response.Problems = append(response.Problems, fmt.Sprintf("metric %q: %s", m.GetName(), notASourceName(m.GetSource())))
 		}
 	}
+	if t := c.GetTraffic(); t != nil && !sourceName.MatchString(t.GetSource()) {
+		response.Problems = append(response.Problems, "traffic: "+notASourceName(t.GetSource()))
+	}
 	if len(response.GetProblems()) > 0 {
 		return connect.NewResponse(response), nil
 	}

@@ -29,7 +29,7 @@ func TestJudgeRefuses(t *testing.T) {
 		},
 		"no side": {
 			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.Canary = nil },
-			[]string{"signals[0].canary"},
+			[]string{"signals[0]: a signal needs the samples of both sides"},
 		},
 		"totals of one side": {
 			func(_ *judgedv1.JudgeRequest, s *judgedv1.SignalSamples) { s.Canary.Totals = make([]float64, 20) },

@@ -39,12 +39,14 @@ func system() world {
 
 // commands is the command line. Each field's command has a file of its own.
 type commands struct {
-	Run      runCommand      `cmd:"" help:"Judge a release: ask the sources of a config and compare both sides."`
-	Judge    judgeCommand    `cmd:"" help:"Judge samples from standard input or a file."`
-	Lint     lintCommand     `cmd:"" help:"Check a config and say what it would ask of whom."`
-	Backtest backtestCommand `cmd:"" help:"Measure judges on labelled cases: false alarms and detections."`
-	Serve    serveCommand    `cmd:"" help:"Serve judgments over gRPC, Connect and HTTP."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Run       runCommand       `cmd:"" help:"Judge a release: ask the sources of a config and compare both sides."`
+	Judge     judgeCommand     `cmd:"" help:"Judge samples from standard input or a file."`
+	Lint      lintCommand      `cmd:"" help:"Check a config and say what it would ask of whom."`
+	Backtest  backtestCommand  `cmd:"" help:"Measure judges on labelled cases: false alarms and detections."`
+	Calibrate calibrateCommand `cmd:"" help:"Measure a config's false alarms on healthy time and find the margins it needs."`
+	Plan      planCommand      `cmd:"" help:"How long must a canary live, and with how much traffic, to find a regression?"`
+	Serve     serveCommand     `cmd:"" help:"Serve judgments over gRPC, Connect and HTTP."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 const about = `Is this release worse than what runs now? judged compares the metrics of a canary
@@ -54,6 +56,8 @@ with those of the baseline and says PASS, FAIL or INCONCLUSIVE, with the reason.
   judged lint canary.yaml           # what would that ask, and of whom?
   judged judge < samples.json       # judge numbers that you bring along
   judged backtest cases.jsonl.gz    # how often is a judge wrong?
+  judged calibrate canary.yaml      # how often would it FAIL without a release?
+  judged plan canary.yaml           # how long must a canary live to find 10 %?
   judged serve --sources judged.yaml
 
 Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not judge.`

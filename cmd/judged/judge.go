@@ -10,6 +10,7 @@ import (
 	"github.com/judged-dev/judged/compat/kayenta"
 	"github.com/judged-dev/judged/config"
 	"github.com/judged-dev/judged/internal/wire"
+	"github.com/judged-dev/judged/judge"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
@@ -34,6 +35,9 @@ JSON is a JudgeRequest; null is a missing value:
     {"name": "errors", "kind": "ratio",
      "baseline": {"values": [0, 1, 0, 0], "totals": [820, 790, 805, 811]},
      "canary":   {"values": [3, 2, 0, 4], "totals": [815, 801, 790, 822]}}]}
+A side may also hold histograms, {"histograms": [{"bounds": [0, 0.1, 1], "counts": [90, 9]}]},
+and beside or instead of the sides baselinePods and canaryPods, {"name": "web-1",
+"samples": {"values": [...]}, "history": {"values": [...]}}.
 
 CSV has one interval a row; columns are SIGNAL.baseline, SIGNAL.canary and, for events
 out of a total, SIGNAL.baseline_total and SIGNAL.canary_total:
@@ -79,14 +83,34 @@ func (c judgeCommand) samples(in io.Reader, name string, w world) error {
 	if err := c.defaults(request); err != nil {
 		return err
 	}
-	result := &analysis.Result{
-		Judgment: analysis.Judge(wire.Inputs(request), request.GetDecision().GetAlpha()),
-		Interval: request.GetInterval().AsDuration(),
+	judgment, look, err := judgeSamples(request)
+	if err != nil {
+		return err
 	}
+	result := &analysis.Result{Judgment: judgment, Look: look, Interval: request.GetInterval().AsDuration()}
 	if err := c.print(w, result); err != nil {
 		return err
 	}
 	return c.exit(result.Verdict)
+}
+
+// judgeSamples judges the samples at the look that they have come to.
+func judgeSamples(r *judgedv1.JudgeRequest) (judge.Judgment, analysis.Look, error) {
+	inputs, alpha := wire.Inputs(r), r.GetDecision().GetAlpha()
+	if r.GetLooks() == nil {
+		return analysis.Judge(inputs, alpha), analysis.Look{}, nil
+	}
+	horizon, every := int(r.GetLooks().GetPlannedIntervals()), int(r.GetLooks().GetEvery())
+	looks, err := analysis.NewRegularLooks(horizon, every)
+	if err != nil {
+		return judge.Judgment{}, analysis.Look{}, fmt.Errorf("looks: %w", err)
+	}
+	n := 0
+	for _, in := range inputs {
+		n = max(n, in.Intervals())
+	}
+	judgment, err := looks.Judge(inputs, n, alpha)
+	return judgment, analysis.LookAt(n, horizon, every), err
 }
 
 // defaults fills in what the command line says and the samples do not.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -77,6 +78,9 @@ func checkRecording(s *analysis.PlannedSignal, sources *analysis.Sources) {
 func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 	fmt.Fprintf(w, "%s: %d metrics, %s in intervals of %s\n", p.Config.Name, len(p.Signals),
 		judge.FormatWait(p.Window.Duration()), judge.FormatWait(p.Config.Schedule.Interval))
+	if p.Config.Assignment == judge.Randomized {
+		fmt.Fprintln(w, "requests go to either side by chance: nothing else makes healthy sides differ")
+	}
 	fmt.Fprintf(w, "judges  %s\n", p.Window)
 	if p.History.Duration() > 0 {
 		fmt.Fprintf(w, "history %s\n", p.History)
@@ -84,16 +88,15 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 	decides := judge.Deciding(p.Signals, func(s analysis.PlannedSignal) judge.Signal { return s.Metric.Signal })
 	for _, s := range p.Signals {
 		m := s.Metric
-		name := m.Judge
-		if name == "" {
-			name = analysis.DefaultJudge(m.Kind).Name()
-		}
 		role := "decides"
 		if !decides(s) {
 			role = "is reported"
 		}
 		fmt.Fprintf(w, "\n%s (%s, %s is bad, %s)\n", m.Name, m.Kind, m.Direction, role)
-		fmt.Fprintf(w, "  judge      %s; FAIL beyond %s, PASS within %s\n", name, beyond(m.Signal), m.Tolerance.Format(m.DisplayUnit()))
+		fmt.Fprintf(w, "  judge      %s\n", method(s))
+		if m.Pods != "" {
+			fmt.Fprintf(w, "  pods       one series for each %s\n", m.Pods)
+		}
 		fmt.Fprintf(w, "  source     %s\n", m.Source)
 		if s.Err != nil {
 			problems++
@@ -108,6 +111,25 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 		}
 	}
 	return problems
+}
+
+// method says which judge will judge by which margins.
+func method(s analysis.PlannedSignal) string {
+	m := s.Metric
+	switch {
+	case s.Share > 0:
+		return fmt.Sprintf("%s; the canary should get %s of the requests", m.Judge, judge.FormatPercent(s.Share))
+	case m.Margin == (judge.Margin{}) && m.Tolerance == (judge.Margin{}):
+		return m.Judge + ", by margins of its own"
+	}
+	name := cmp.Or(m.Judge, analysis.DefaultJudge(m.Kind).Name())
+	switch {
+	case s.Own:
+		name = "anomaly, against its own past"
+	case m.SLO > 0:
+		name += fmt.Sprintf(" (and the share above %s)", judge.FormatValue(m.SLO, m.Unit))
+	}
+	return fmt.Sprintf("%s; FAIL beyond %s, PASS within %s", name, beyond(m.Signal), m.Tolerance.Format(m.DisplayUnit()))
 }
 
 // beyond says what a FAIL must exceed; a margin of nothing leaves chance.

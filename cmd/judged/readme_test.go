@@ -30,6 +30,7 @@ func TestReadmeConfigs(t *testing.T) {
 	}
 }
 
+// docs/sources.md shows a settings file and parts of configs.
 func TestSourcesSettings(t *testing.T) {
 	text, err := os.ReadFile("../../docs/sources.md")
 	if err != nil {
@@ -40,6 +41,13 @@ func TestSourcesSettings(t *testing.T) {
 		t.Fatal("docs/sources.md has no YAML block")
 	}
 	for _, b := range blocks {
+		if !strings.HasPrefix(b[1], "sources:") {
+			// A part of a config.
+			if _, err := config.Parse([]byte("name: part\n"+b[1]), "docs/sources.md"); err != nil {
+				t.Errorf("a config of docs/sources.md is wrong:\n%v", err)
+			}
+			continue
+		}
 		path := filepath.Join(t.TempDir(), "sources.yaml")
 		if err := os.WriteFile(path, []byte(b[1]), 0o600); err != nil {
 			t.Fatal(err)

@@ -143,12 +143,19 @@ func openSources(cfg analysis.Config, configPath, settingsPath string) (*analysi
 		known[s.Name] = true
 	}
 	direct := map[string]metrics.Settings{}
+	named := make([]string, 0, len(cfg.Metrics)+1)
 	for _, m := range cfg.Metrics {
-		if known[m.Source] {
+		named = append(named, m.Source)
+	}
+	if cfg.Traffic != nil {
+		named = append(named, cfg.Traffic.Source)
+	}
+	for _, name := range named {
+		if known[name] {
 			continue
 		}
-		if s, ok := addressed(m.Source, filepath.Dir(configPath)); ok {
-			direct[m.Source] = s
+		if s, ok := addressed(name, filepath.Dir(configPath)); ok {
+			direct[name] = s
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(direct)) {

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/judge"
@@ -32,7 +33,11 @@ func Config(c *judgedv1.CanaryConfig) analysis.Config {
 			History:   c.GetSchedule().GetHistory().AsDuration(),
 			LookEvery: c.GetSchedule().GetLookEvery().AsDuration(),
 		},
-		Alpha: c.GetDecision().GetAlpha(),
+		Assignment: assignmentOf(c.GetAssignment()),
+		Alpha:      c.GetDecision().GetAlpha(),
+	}
+	if t := c.GetTraffic(); t != nil {
+		out.Traffic = &analysis.Traffic{Source: t.GetSource(), Query: t.GetQuery(), Share: t.GetShare().GetValue(), Critical: t.GetCritical()}
 	}
 	for _, m := range c.GetMetrics() {
 		out.Metrics = append(out.Metrics, metric(m))
@@ -55,6 +60,10 @@ func ConfigProto(c analysis.Config) *judgedv1.CanaryConfig {
 			History:   duration(c.Schedule.History),
 			LookEvery: duration(c.Schedule.LookEvery),
 		},
+		Assignment: assignmentProto(c.Assignment),
+	}
+	if t := c.Traffic; t != nil {
+		out.Traffic = &judgedv1.Traffic{Source: t.Source, Query: t.Query, Share: wrapped(t.Share), Critical: t.Critical}
 	}
 	if c.Alpha != 0 {
 		out.Decision = &judgedv1.Decision{Alpha: &c.Alpha}
@@ -64,6 +73,7 @@ func ConfigProto(c analysis.Config) *judgedv1.CanaryConfig {
 			Name: m.Name, Source: m.Source, Query: m.Query, Total: m.Total, Judge: m.Judge,
 			Kind: kindProto(m.Kind), Direction: directionProto(m.Direction),
 			Critical: m.Critical, Weight: m.Weight, Unit: m.Unit,
+			Pods: m.Pods, Slo: wrapped(m.SLO),
 		}
 		if m.HasMargin {
 			p.Margin = marginProto(m.Margin)
@@ -81,14 +91,23 @@ func metric(m *judgedv1.Metric) analysis.Metric {
 	return analysis.Metric{
 		Signal: judge.Signal{
 			Name: m.GetName(), Kind: kind, Unit: m.GetUnit(),
-			Direction: directionOf(m.GetDirection(), kind),
+			Direction: directionOf(m.GetDirection(), kind, m.GetJudge()),
 			Critical:  m.GetCritical(), Weight: m.GetWeight(),
 			Margin: marginOf(m.GetMargin()), Tolerance: marginOf(m.GetTolerance()),
 		},
 		HasMargin:    m.GetMargin() != nil,
 		HasTolerance: m.GetTolerance() != nil,
 		Source:       m.GetSource(), Query: m.GetQuery(), Total: m.GetTotal(), Judge: m.GetJudge(),
+		Pods: m.GetPods(), SLO: m.GetSlo().GetValue(),
 	}
+}
+
+// wrapped returns a number that may be left out; 0 is not given.
+func wrapped(v float64) *wrapperspb.DoubleValue {
+	if v == 0 {
+		return nil
+	}
+	return wrapperspb.Double(v)
 }
 
 // Scopes returns the plain form.

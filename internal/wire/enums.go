@@ -14,6 +14,8 @@ func kindOf(k judgedv1.Kind, hasTotal bool) judge.Kind {
 		return judge.Ratio
 	case judgedv1.Kind_GAUGE:
 		return judge.Gauge
+	case judgedv1.Kind_HISTOGRAM:
+		return judge.Distribution
 	default:
 		if hasTotal {
 			return judge.Ratio
@@ -28,14 +30,23 @@ func kindProto(k judge.Kind) judgedv1.Kind {
 		return judgedv1.Kind_COUNT
 	case judge.Ratio:
 		return judgedv1.Kind_RATIO
+	case judge.Distribution:
+		return judgedv1.Kind_HISTOGRAM
 	default:
 		return judgedv1.Kind_GAUGE
 	}
 }
 
+// splitJudge is the judge of how traffic is split: too much is as bad as too
+// little.
+const splitJudge = "srm"
+
+// ownJudge is the judge that compares with the past and needs no baseline.
+const ownJudge = "anomaly"
+
 // directionOf fills in an open direction: more events are bad, and of a level
 // nobody knows.
-func directionOf(d judgedv1.Direction, k judge.Kind) judge.Direction {
+func directionOf(d judgedv1.Direction, k judge.Kind, judgeName string) judge.Direction {
 	switch d {
 	case judgedv1.Direction_INCREASE:
 		return judge.Increase
@@ -44,7 +55,7 @@ func directionOf(d judgedv1.Direction, k judge.Kind) judge.Direction {
 	case judgedv1.Direction_EITHER:
 		return judge.Either
 	default:
-		if k == judge.Gauge {
+		if k == judge.Gauge || k == judge.Distribution || judgeName == splitJudge {
 			return judge.Either
 		}
 		return judge.Increase
@@ -60,6 +71,21 @@ func directionProto(d judge.Direction) judgedv1.Direction {
 	default:
 		return judgedv1.Direction_EITHER
 	}
+}
+
+func assignmentOf(a judgedv1.Assignment) judge.Assignment {
+	if a == judgedv1.Assignment_RANDOMIZED {
+		return judge.Randomized
+	}
+	return judge.Instances
+}
+
+// assignmentProto leaves out the default, as people do.
+func assignmentProto(a judge.Assignment) judgedv1.Assignment {
+	if a == judge.Randomized {
+		return judgedv1.Assignment_RANDOMIZED
+	}
+	return judgedv1.Assignment_ASSIGNMENT_UNSPECIFIED
 }
 
 // VerdictProto returns the message's form.

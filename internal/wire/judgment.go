@@ -16,6 +16,7 @@ func ResultProto(r *analysis.Result, version string) *judgedv1.Judgment {
 	p.Window = WindowProto(r.Window)
 	p.History = WindowProto(r.History)
 	p.Interval = duration(r.Interval)
+	p.Look = LookProto(r.Look)
 	return p
 }
 
@@ -30,11 +31,20 @@ func Result(p *judgedv1.Judgment) *analysis.Result {
 		Config: p.GetConfig(), Scopes: Scopes(p.GetScopes()),
 		Window: Window(p.GetWindow()), History: Window(p.GetHistory()),
 		Interval: p.GetInterval().AsDuration(),
+		Look:     analysis.Look{Number: int(p.GetLook().GetNumber()), Of: int(p.GetLook().GetOf())},
 	}
 	for _, f := range p.GetFindings() {
 		r.Findings = append(r.Findings, findingOf(f))
 	}
 	return r
+}
+
+// LookProto returns the message of a look; nil if there is one only.
+func LookProto(l analysis.Look) *judgedv1.Look {
+	if l.Of == 0 {
+		return nil
+	}
+	return &judgedv1.Look{Number: int32(min(l.Number, math.MaxInt32)), Of: int32(min(l.Of, math.MaxInt32))}
 }
 
 // JudgmentProto returns the message of a judgment without its surroundings.
@@ -61,15 +71,16 @@ func findingProto(f judge.Finding) *judgedv1.Finding {
 		Verdict:        VerdictProto(f.Verdict),
 		Baseline:       summaryProto(f.Baseline),
 		Canary:         summaryProto(f.Canary),
-		Effect: &judgedv1.Effect{
-			Measure: string(f.Effect.Measure), Estimate: number(f.Effect.Estimate),
-			Low: number(f.Effect.Low), High: number(f.Effect.High), Level: f.Effect.Level,
-		},
+		Effect:         effectProto(f.Effect),
 		PValue:         number(f.PValue),
 		AdjustedPValue: number(f.AdjustedPValue),
 		EffectiveN:     number(f.EffectiveN),
 		Reason:         f.Reason,
 		Warnings:       f.Warnings,
+		Choice:         f.Choice,
+	}
+	for _, a := range f.Aspects {
+		p.Aspects = append(p.Aspects, &judgedv1.Aspect{Judge: a.Judge, Effect: effectProto(a.Effect), PValue: number(a.PValue)})
 	}
 	if f.Needed > 0 {
 		needed := int32(min(f.Needed, math.MaxInt32))
@@ -87,12 +98,32 @@ func findingProto(f judge.Finding) *judgedv1.Finding {
 	return p
 }
 
+func effectProto(e judge.Effect) *judgedv1.Effect {
+	return &judgedv1.Effect{
+		Measure: string(e.Measure), Estimate: number(e.Estimate), Low: number(e.Low), High: number(e.High), Level: e.Level,
+	}
+}
+
+func effectOf(p *judgedv1.Effect) judge.Effect {
+	if p == nil {
+		p = &judgedv1.Effect{}
+	}
+	return judge.Effect{
+		Measure: judge.Measure(p.GetMeasure()), Estimate: value(p.Estimate, math.NaN()),
+		Low: value(p.Low, math.Inf(-1)), High: value(p.High, math.Inf(1)), Level: p.GetLevel(),
+	}
+}
+
 func findingOf(p *judgedv1.Finding) judge.Finding {
 	s := p.GetSignal()
 	kind := kindOf(s.GetKind(), false)
+	var aspects []judge.Aspect
+	for _, a := range p.GetAspects() {
+		aspects = append(aspects, judge.Aspect{Judge: a.GetJudge(), Effect: effectOf(a.GetEffect()), PValue: value(a.PValue, math.NaN())})
+	}
 	return judge.Finding{
 		Signal: judge.Signal{
-			Name: s.GetName(), Kind: kind, Unit: s.GetUnit(), Direction: directionOf(s.GetDirection(), kind),
+			Name: s.GetName(), Kind: kind, Unit: s.GetUnit(), Direction: directionOf(s.GetDirection(), kind, p.GetJudge()),
 			Critical: s.GetCritical(), Weight: s.GetWeight(),
 			Margin: marginOf(s.GetMargin()), Tolerance: marginOf(s.GetTolerance()),
 		},
@@ -101,10 +132,9 @@ func findingOf(p *judgedv1.Finding) judge.Finding {
 		Verdict:        Verdict(p.GetVerdict()),
 		Baseline:       summaryOf(p.GetBaseline()),
 		Canary:         summaryOf(p.GetCanary()),
-		Effect: judge.Effect{
-			Measure: judge.Measure(p.GetEffect().GetMeasure()), Estimate: value(p.GetEffect().Estimate, math.NaN()),
-			Low: value(p.GetEffect().Low, math.Inf(-1)), High: value(p.GetEffect().High, math.Inf(1)), Level: p.GetEffect().GetLevel(),
-		},
+		Effect:         effectOf(p.GetEffect()),
+		Choice:         p.GetChoice(),
+		Aspects:        aspects,
 		PValue:         value(p.PValue, math.NaN()),
 		AdjustedPValue: value(p.AdjustedPValue, math.NaN()),
 		EffectiveN:     p.GetEffectiveN(),

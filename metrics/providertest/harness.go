@@ -35,6 +35,8 @@ const (
 	Warnings Feature = "warnings"
 	// AnyLabel: label values of any characters.
 	AnyLabel Feature = "label values of any characters"
+	// Histograms in place of numbers: Prometheus' native ones.
+	Histograms Feature = "native histograms"
 	// Order: points in another order than that of time.
 	Order Feature = "points out of order"
 )

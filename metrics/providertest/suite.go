@@ -23,6 +23,7 @@ func Run(t *testing.T, h Harness) {
 	}
 	s := suite{h}
 	t.Run("Answers", s.answers)
+	t.Run("Histograms", s.histograms)
 	t.Run("Contexts", s.contexts)
 	t.Run("Injection", s.injection)
 	if h.Wire != nil {

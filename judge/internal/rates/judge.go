@@ -146,16 +146,17 @@ func shrink(phi, df float64) (shrunk, freedom float64) {
 
 // subtract takes out the ratio of the rates that the history shows, as far as
 // it shows one: unlike instances have had it before (differences-in-
-// differences). The logarithm of the history's ratio is shrunk by the positive
-// part of 1 - variance/square (James, Stein 1961), so that a ratio that chance
-// explains is not subtracted, which would only add noise. What is subtracted is
+// differences). The logarithm of the history's ratio is shrunk by
+// 1 - variance/square (James, Stein 1961), and one that chance explains is not
+// subtracted at all, which would only add noise. What is subtracted is
 // itself uncertain by the history's variance, which enlarges the dispersion.
 func (c *comparison) subtract(past Data, phi float64) {
 	variance := func(d Data) float64 { return phi * (1/(d.Baseline.Events+0.5) + 1/(d.Canary.Events+0.5)) }
 	n := past.Events()
 	offset := math.Log(past.ratioAt((past.Canary.Events + 0.5) / (n + 1)))
-	shrink := max(0, 1-variance(past)/(offset*offset))
-	if !(shrink > 0) || math.IsInf(offset, 0) {
+	shrink := 1 - variance(past)/(offset*offset)
+	// Less than two standard errors are no difference that instances had.
+	if !(shrink > 1-1.0/4) || math.IsInf(offset, 0) {
 		return
 	}
 	c.offset = math.Exp(shrink * offset)

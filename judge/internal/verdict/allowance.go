@@ -3,17 +3,17 @@ package verdict
 import "math"
 
 // Healthy instances differ, with heavy tails: how far a share alpha of them
-// stands apart, or drifts, grows like 1/alpha, or a little faster. The
+// stands apart grows like 1/alpha, how far it drifts a little faster. The
 // constants are fitted to recorded metrics (docs/evaluation.md). A judge with
 // half the error of a signal that is alone adds 2 % to its margin where nothing
-// is known of the instances and 0.3 % where a history shows their difference;
+// is known of the instances and 0.2 % where a history shows their difference;
 // for one of twenty signals it is 44 % and 10 %.
 const (
 	referenceAlpha = 0.05
 	offsetFloor    = 0.011
 	offsetOfNoise  = 0.022
-	driftFloor     = 0.0015
-	driftPower     = 1.15
+	driftFloor     = 0.0006
+	driftPower     = 1.4
 	// mostAllowance: a change of half the level is never put down to unlike
 	// instances, however many signals there are.
 	mostAllowance = 0.5

@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Harness{
 		Provider: metrics.Provider{Name: "datadog", Expand: Expand, Open: Open},
 		Query:    "avg:trace.http.request.duration{service:checkout,version:v1.9.0} by {pod}",
-		Lacks:    []providertest.Feature{providertest.Infinity},
+		Lacks:    []providertest.Feature{providertest.Infinity, providertest.Histograms},
 		Wire: &providertest.Wire{
 			Answer:         func(a providertest.Answer) []byte { return mustJSON(answerOf(a)) },
 			Refusal:        func(message string) []byte { return mustJSON(map[string]any{"errors": []string{message}}) },

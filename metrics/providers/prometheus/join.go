@@ -48,11 +48,6 @@ func (j *joiner) add(matrix model.Matrix, asked v1.Range) error {
 			labels[string(name)] = string(value)
 		}
 		key := labels.String()
-		if len(stream.Histograms) > 0 {
-			return badQuery(
-				fmt.Sprintf("the query returns native histograms, not numbers: %s", key),
-				"take a number from them: histogram_quantile(0.99, ...), histogram_fraction(...), histogram_count(...) or histogram_avg(...)")
-		}
 		if seen[key] {
 			return badAnswer("two series of the answer have the same labels "+key, "")
 		}
@@ -76,6 +71,26 @@ func (j *joiner) add(matrix model.Matrix, asked v1.Range) error {
 			j.checkTime(t, asked)
 			series.Points = append(series.Points, metrics.Point{Time: t, Value: float64(v.Value)})
 		}
+		if err := j.addHistograms(series, stream.Histograms, asked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addHistograms appends native histograms. Their buckets count as samples.
+func (j *joiner) addHistograms(series *metrics.Series, pairs []model.SampleHistogramPair, asked v1.Range) error {
+	for _, p := range pairs {
+		t := p.Timestamp.Time().UTC()
+		if j.samples += 1 + len(p.Histogram.Buckets); j.samples > maxSamples {
+			return tooLarge(fmt.Sprintf("the query returns histograms of more than %d buckets together", maxSamples), "aggregate it, make its step coarser or its window shorter")
+		}
+		h, err := histogramOf(p.Histogram)
+		if err != nil {
+			return badAnswer(fmt.Sprintf("the histogram of %s at %s: %v", series.Labels, t.Format(time.RFC3339), err), "")
+		}
+		j.checkTime(t, asked)
+		series.Histograms = append(series.Histograms, metrics.HistogramPoint{Time: t, Histogram: h})
 	}
 	return nil
 }

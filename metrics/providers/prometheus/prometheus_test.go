@@ -64,9 +64,26 @@ func matrix(series []metrics.Series) []stream {
 		for _, p := range s.Points {
 			one.Values = append(one.Values, [2]any{float64(p.Time.UnixMilli()) / 1000, number(p.Value)})
 		}
+		for _, p := range s.Histograms {
+			one.Histograms = append(one.Histograms, [2]any{float64(p.Time.UnixMilli()) / 1000, histogram(p.Histogram)})
+		}
 		out = append(out, one)
 	}
 	return out
+}
+
+// histogram writes h as Prometheus does: buckets without observations are left
+// out, counts are strings.
+func histogram(h metrics.Histogram) map[string]any {
+	total := 0.0
+	buckets := [][4]any{}
+	for i, c := range h.Counts {
+		total += c
+		if c > 0 {
+			buckets = append(buckets, [4]any{0, number(h.Bounds[i]), number(h.Bounds[i+1]), number(c)})
+		}
+	}
+	return map[string]any{"count": number(total), "sum": "1", "buckets": buckets}
 }
 
 func number(v float64) string {

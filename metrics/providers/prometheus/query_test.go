@@ -286,7 +286,9 @@ func TestErrors(t *testing.T) {
 		{"values that are no numbers", smallGrid, success(`{"resultType":"matrix","result":[{"metric":{},"values":[[1,"one"]]}]}`), metrics.BadAnswer, "bad_response"},
 		{"another result", smallGrid, success(`{"resultType":"matrix","result":{"a":1}}`), metrics.BadAnswer, "bad_response"},
 		{"partial", smallGrid, body(`{"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[]}}`), metrics.Unavailable, "the answer is partial: not all stores could be read"},
-		{"native histograms", smallGrid, success(`{"resultType":"matrix","result":[{"metric":{"pod":"a"},"histograms":[[1767322860,{"count":"5","sum":"6","buckets":[[0,"0.5","1","5"]]}]]}]}`), metrics.BadQuery, `the query returns native histograms, not numbers: {pod="a"} (take a number from them: histogram_quantile(0.99, ...)`},
+		{"a bucket backwards", smallGrid, success(`{"resultType":"matrix","result":[{"metric":{"pod":"a"},"histograms":[[1767322860,{"count":"5","sum":"6","buckets":[[0,"1","0.5","5"]]}]]}]}`), metrics.BadAnswer, `the histogram of {pod="a"} at 2026-01-02T03:01:00Z: a bucket from 1 to 0.5`},
+		{"buckets out of order", smallGrid, success(`{"resultType":"matrix","result":[{"metric":{},"histograms":[[1767322860,{"count":"5","sum":"6","buckets":[[0,"1","2","5"],[0,"0.5","1","5"]]}]]}]}`), metrics.BadAnswer, `the bucket from 0.5 to 1 begins before the end of the one before it, 2`},
+		{"a negative count", smallGrid, success(`{"resultType":"matrix","result":[{"metric":{},"histograms":[[1767322860,{"count":"5","sum":"6","buckets":[[0,"1","2","-5"]]}]]}]}`), metrics.BadAnswer, `-5 observations from 1 to 2`},
 		{"the same series twice", smallGrid, success(`{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[]},{"metric":{"a":"b"},"values":[]}]}`), metrics.BadAnswer, `two series of the answer have the same labels {a="b"}`},
 		{"too many series", smallGrid, body(string(encode(many))), metrics.TooLarge, "more than 1000 series (aggregate it, e.g. with sum(...)"},
 		{"step of microseconds", metrics.Grid{Start: start, Step: time.Microsecond, N: 3}, nil, metrics.BadQuery, "a step of 1µs (Prometheus counts in whole milliseconds)"},
@@ -328,6 +330,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(encode(matrix([]metrics.Series{{Labels: metrics.Labels{"a": "b"}, Points: []metrics.Point{{Time: start, Value: math.Inf(1)}}}}), "w"))
 	f.Add(refusal("bad_data", "no"))
 	f.Add([]byte(`{"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[{"histograms":[[1,{"count":"1","buckets":[[0,"1","2","3"]]}]]}]}}`))
+	f.Add([]byte(`{"status":"success","data":{"resultType":"matrix","result":[{"histograms":[[1,{"count":"1","buckets":[[1,"-2","-1","3"],[3,"-1","1","3"],[0,"0.5","+Inf","3"]]}]]}]}}`))
+	f.Add([]byte(`{"status":"success","data":{"resultType":"matrix","result":[{"histograms":[[1,null]]},{"metric":{"a":"b"},"histograms":[[1,{"buckets":[null]}]]}]}}`))
 	f.Add([]byte(`{"status":"success","data":{"resultType":"scalar","result":[1,"2"]}}`))
 	f.Add([]byte(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":null,"values":null}]}}`))
 	client, err := httpx.New(metrics.Settings{Name: "prod", URL: "http://prod"}, httpx.Options{})

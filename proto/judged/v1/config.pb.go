@@ -12,6 +12,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	wrapperspb "google.golang.org/protobuf/types/known/wrapperspb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -23,6 +24,63 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// Assignment says how the work that signals measure comes to a side.
+type Assignment int32
+
+const (
+	// Not given: instances.
+	Assignment_ASSIGNMENT_UNSPECIFIED Assignment = 0
+	// The sides are different instances, which are never quite alike. Without a
+	// history a FAIL must exceed what healthy instances differ by.
+	Assignment_INSTANCES Assignment = 1
+	// Each request is sent to either side by chance and the sides' instances are
+	// alike, so that nothing but chance makes healthy sides differ: smaller changes
+	// are found. Do not claim it for sticky sessions, or for sides that differ in
+	// the number of instances or the traffic of each.
+	Assignment_RANDOMIZED Assignment = 2
+)
+
+// Enum value maps for Assignment.
+var (
+	Assignment_name = map[int32]string{
+		0: "ASSIGNMENT_UNSPECIFIED",
+		1: "INSTANCES",
+		2: "RANDOMIZED",
+	}
+	Assignment_value = map[string]int32{
+		"ASSIGNMENT_UNSPECIFIED": 0,
+		"INSTANCES":              1,
+		"RANDOMIZED":             2,
+	}
+)
+
+func (x Assignment) Enum() *Assignment {
+	p := new(Assignment)
+	*p = x
+	return p
+}
+
+func (x Assignment) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Assignment) Descriptor() protoreflect.EnumDescriptor {
+	return file_judged_v1_config_proto_enumTypes[0].Descriptor()
+}
+
+func (Assignment) Type() protoreflect.EnumType {
+	return &file_judged_v1_config_proto_enumTypes[0]
+}
+
+func (x Assignment) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Assignment.Descriptor instead.
+func (Assignment) EnumDescriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{0}
+}
 
 // Kind says what the numbers of a signal are.
 type Kind int32
@@ -36,6 +94,10 @@ const (
 	Kind_COUNT Kind = 2
 	// Events out of a total per interval: errors out of requests.
 	Kind_RATIO Kind = 3
+	// The observations of each interval, counted in buckets: request latencies,
+	// response sizes. The query gives buckets (one series for each `le`) or a
+	// native histogram. All of the distribution is judged, not one quantile.
+	Kind_HISTOGRAM Kind = 4
 )
 
 // Enum value maps for Kind.
@@ -45,12 +107,14 @@ var (
 		1: "GAUGE",
 		2: "COUNT",
 		3: "RATIO",
+		4: "HISTOGRAM",
 	}
 	Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"GAUGE":            1,
 		"COUNT":            2,
 		"RATIO":            3,
+		"HISTOGRAM":        4,
 	}
 )
 
@@ -65,11 +129,11 @@ func (x Kind) String() string {
 }
 
 func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_judged_v1_config_proto_enumTypes[0].Descriptor()
+	return file_judged_v1_config_proto_enumTypes[1].Descriptor()
 }
 
 func (Kind) Type() protoreflect.EnumType {
-	return &file_judged_v1_config_proto_enumTypes[0]
+	return &file_judged_v1_config_proto_enumTypes[1]
 }
 
 func (x Kind) Number() protoreflect.EnumNumber {
@@ -78,14 +142,14 @@ func (x Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Kind.Descriptor instead.
 func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{0}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
 // Direction says which change of a signal is bad.
 type Direction int32
 
 const (
-	// Not given: either for a gauge, increase for counts and ratios.
+	// Not given: either for gauges, histograms and the judge srm, else increase.
 	Direction_DIRECTION_UNSPECIFIED Direction = 0
 	// Every change is bad.
 	Direction_EITHER Direction = 1
@@ -122,11 +186,11 @@ func (x Direction) String() string {
 }
 
 func (Direction) Descriptor() protoreflect.EnumDescriptor {
-	return file_judged_v1_config_proto_enumTypes[1].Descriptor()
+	return file_judged_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (Direction) Type() protoreflect.EnumType {
-	return &file_judged_v1_config_proto_enumTypes[1]
+	return &file_judged_v1_config_proto_enumTypes[2]
 }
 
 func (x Direction) Number() protoreflect.EnumNumber {
@@ -135,7 +199,7 @@ func (x Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Direction.Descriptor instead.
 func (Direction) EnumDescriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // CanaryConfig says what to compare and how: which signals, from where, which
@@ -157,7 +221,13 @@ type CanaryConfig struct {
 	// The metrics to compare.
 	Metrics []*Metric `protobuf:"bytes,6,rep,name=metrics,proto3" json:"metrics,omitempty"`
 	// How findings become one verdict; the defaults serve most.
-	Decision      *Decision `protobuf:"bytes,7,opt,name=decision,proto3" json:"decision,omitempty"`
+	Decision *Decision `protobuf:"bytes,7,opt,name=decision,proto3" json:"decision,omitempty"`
+	// What makes healthy arms alike: `assignment: randomized` where each request
+	// goes to either arm by chance. Default instances.
+	Assignment Assignment `protobuf:"varint,8,opt,name=assignment,proto3,enum=judged.v1.Assignment" json:"assignment,omitempty"`
+	// How traffic should be split between the sides. With it the split itself is
+	// judged, as a signal called "traffic", by judge srm.
+	Traffic       *Traffic `protobuf:"bytes,9,opt,name=traffic,proto3" json:"traffic,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,10 +311,103 @@ func (x *CanaryConfig) GetDecision() *Decision {
 	return nil
 }
 
+func (x *CanaryConfig) GetAssignment() Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return Assignment_ASSIGNMENT_UNSPECIFIED
+}
+
+func (x *CanaryConfig) GetTraffic() *Traffic {
+	if x != nil {
+		return x.Traffic
+	}
+	return nil
+}
+
+// Traffic is how requests should be split between the sides. A canary that gets
+// far fewer than its share is not healthy, whatever its latencies say, and what
+// it does get may not be like the rest.
+type Traffic struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The source to ask.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The query of the requests of one side in each interval (increase, not
+	// rate), with ${variables} of the scope.
+	Query string `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// The canary's share of both sides' requests: 0.1, in a file also "10%".
+	Share *wrapperspb.DoubleValue `protobuf:"bytes,3,opt,name=share,proto3" json:"share,omitempty"`
+	// Whether a wrong split fails the release. By default it is reported, as long
+	// as some metric is critical.
+	Critical      bool `protobuf:"varint,4,opt,name=critical,proto3" json:"critical,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Traffic) Reset() {
+	*x = Traffic{}
+	mi := &file_judged_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Traffic) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Traffic) ProtoMessage() {}
+
+func (x *Traffic) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Traffic.ProtoReflect.Descriptor instead.
+func (*Traffic) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Traffic) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Traffic) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *Traffic) GetShare() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
+func (x *Traffic) GetCritical() bool {
+	if x != nil {
+		return x.Critical
+	}
+	return false
+}
+
 // Scopes holds the two sides of a comparison.
 type Scopes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What runs now.
+	// What runs now. Nothing runs beside the canary if it is empty (`baseline:
+	// {}`): each metric is then compared with its own past (judge anomaly), which
+	// is weaker evidence and needs a history.
 	Baseline *Scope `protobuf:"bytes,1,opt,name=baseline,proto3" json:"baseline,omitempty"`
 	// The release under judgment.
 	Canary        *Scope `protobuf:"bytes,2,opt,name=canary,proto3" json:"canary,omitempty"`
@@ -254,7 +417,7 @@ type Scopes struct {
 
 func (x *Scopes) Reset() {
 	*x = Scopes{}
-	mi := &file_judged_v1_config_proto_msgTypes[1]
+	mi := &file_judged_v1_config_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -266,7 +429,7 @@ func (x *Scopes) String() string {
 func (*Scopes) ProtoMessage() {}
 
 func (x *Scopes) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[1]
+	mi := &file_judged_v1_config_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -279,7 +442,7 @@ func (x *Scopes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scopes.ProtoReflect.Descriptor instead.
 func (*Scopes) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Scopes) GetBaseline() *Scope {
@@ -309,7 +472,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_judged_v1_config_proto_msgTypes[2]
+	mi := &file_judged_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -321,7 +484,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[2]
+	mi := &file_judged_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -334,7 +497,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Scope) GetVariables() map[string]string {
@@ -370,7 +533,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_judged_v1_config_proto_msgTypes[3]
+	mi := &file_judged_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -382,7 +545,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[3]
+	mi := &file_judged_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -395,7 +558,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Schedule) GetStart() *timestamppb.Timestamp {
@@ -456,7 +619,7 @@ type Margin struct {
 
 func (x *Margin) Reset() {
 	*x = Margin{}
-	mi := &file_judged_v1_config_proto_msgTypes[4]
+	mi := &file_judged_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +631,7 @@ func (x *Margin) String() string {
 func (*Margin) ProtoMessage() {}
 
 func (x *Margin) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[4]
+	mi := &file_judged_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +644,7 @@ func (x *Margin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Margin.ProtoReflect.Descriptor instead.
 func (*Margin) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Margin) GetRelative() float64 {
@@ -508,7 +671,8 @@ type Metric struct {
 	// of a Prometheus.
 	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
 	// The query in the source's own language, with ${variables} of the scope.
-	// It must give one series a side.
+	// It must give one series a side; with `pods` one a pod, for a histogram one
+	// a bucket.
 	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
 	// Only for a ratio: the query of the total that the events are out of.
 	// For a count: the exposure (for example pods), if the sides differ in it.
@@ -527,15 +691,26 @@ type Metric struct {
 	Tolerance *Margin `protobuf:"bytes,10,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
 	// For display: "s", "ms", "By", "%", "1".
 	Unit string `protobuf:"bytes,11,opt,name=unit,proto3" json:"unit,omitempty"`
-	// The judge by name; empty chooses by kind.
-	Judge         string `protobuf:"bytes,12,opt,name=judge,proto3" json:"judge,omitempty"`
+	// The judge by name; empty chooses by kind. `anomaly` compares the canary
+	// with its own past and asks nothing of the baseline.
+	Judge string `protobuf:"bytes,12,opt,name=judge,proto3" json:"judge,omitempty"`
+	// Only for a histogram: the threshold of a service level objective, in the
+	// metric's unit. The share of the observations above it is judged beside the
+	// quantiles. In a file also with a unit: "300ms" (needs `unit: s` or `unit:
+	// ms`). It should be a bucket's edge; the nearest one is taken. Default: the
+	// edge nearest to the baseline's p90.
+	Slo *wrapperspb.DoubleValue `protobuf:"bytes,13,opt,name=slo,proto3" json:"slo,omitempty"`
+	// The label that tells instances apart, such as pod or instance: query and
+	// total then give one series for each, and one sick instance among healthy
+	// ones is found and named.
+	Pods          string `protobuf:"bytes,14,opt,name=pods,proto3" json:"pods,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_judged_v1_config_proto_msgTypes[5]
+	mi := &file_judged_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +722,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[5]
+	mi := &file_judged_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +735,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Metric) GetName() string {
@@ -647,6 +822,20 @@ func (x *Metric) GetJudge() string {
 	return ""
 }
 
+func (x *Metric) GetSlo() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Slo
+	}
+	return nil
+}
+
+func (x *Metric) GetPods() string {
+	if x != nil {
+		return x.Pods
+	}
+	return ""
+}
+
 // Decision says how findings become one verdict.
 type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -659,7 +848,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_judged_v1_config_proto_msgTypes[6]
+	mi := &file_judged_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +860,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[6]
+	mi := &file_judged_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +873,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Decision) GetAlpha() float64 {
@@ -698,7 +887,7 @@ var File_judged_v1_config_proto protoreflect.FileDescriptor
 
 const file_judged_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x16judged/v1/config.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe1\x05\n" +
+	"\x16judged/v1/config.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xd0\x06\n" +
 	"\fCanaryConfig\x12\xbf\x01\n" +
 	"\x04name\x18\x01 \x01(\tB\xaa\x01\xbaH\xa6\x01\xba\x01\xa2\x01\n" +
 	"\vconfig.name\x12`a name is 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\x04name\x12*\n" +
@@ -709,7 +898,19 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\ametrics\x18\x06 \x03(\v2\x11.judged.v1.MetricB\xfb\x01\xbaH\xf7\x01\xba\x01p\n" +
 	"\x13config.metrics.some\x12Ia config needs at least one metric: without one there is nothing to judge\x1a\x0esize(this) > 0\xba\x01{\n" +
 	"\x15config.metrics.unique\x12Dtwo metrics have the same name: every signal needs a name of its own\x1a\x1cthis.map(m, m.name).unique()\x92\x01\x03\x10\xe8\aR\ametrics\x12/\n" +
-	"\bdecision\x18\a \x01(\v2\x13.judged.v1.DecisionR\bdecision\"p\n" +
+	"\bdecision\x18\a \x01(\v2\x13.judged.v1.DecisionR\bdecision\x12?\n" +
+	"\n" +
+	"assignment\x18\b \x01(\x0e2\x15.judged.v1.AssignmentB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
+	"assignment\x12,\n" +
+	"\atraffic\x18\t \x01(\v2\x12.judged.v1.TrafficR\atraffic\"\x82\x05\n" +
+	"\aTraffic\x12\xcf\x01\n" +
+	"\x06source\x18\x01 \x01(\tB\xb6\x01\xbaH\xb2\x01\xba\x01\xae\x01\n" +
+	"\x0etraffic.source\x12vtraffic needs a source: the name of a configured source, or on the command line a recording's path or a Prometheus URL\x1a$size(this) > 0 && size(this) <= 4096R\x06source\x12\xb3\x01\n" +
+	"\x05query\x18\x02 \x01(\tB\x9c\x01\xbaH\x98\x01\xba\x01\x94\x01\n" +
+	"\rtraffic.query\x12\\traffic needs a query of at most 16384 characters: the requests of one side in each interval\x1a%size(this) > 0 && size(this) <= 16384R\x05query\x12\xd2\x01\n" +
+	"\x05share\x18\x03 \x01(\v2\x1c.google.protobuf.DoubleValueB\x9d\x01\xbaH\x99\x01\xba\x01\x92\x01\n" +
+	"\rtraffic.share\x12gtraffic needs a share: the canary's part of the requests of both sides, more than 0% and less than 100%\x1a\x18this > 0.0 && this < 1.0\xc8\x01\x01R\x05share\x12\x1a\n" +
+	"\bcritical\x18\x04 \x01(\bR\bcritical\"p\n" +
 	"\x06Scopes\x124\n" +
 	"\bbaseline\x18\x01 \x01(\v2\x10.judged.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\bbaseline\x120\n" +
 	"\x06canary\x18\x02 \x01(\v2\x10.judged.v1.ScopeB\x06\xbaH\x03\xc8\x01\x01R\x06canary\"\xde\x03\n" +
@@ -741,7 +942,7 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\babsolute\x18\x02 \x01(\x01B\x82\x01\xbaH\x7f\xba\x01|\n" +
 	"\x0fmargin.absolute\x12:an absolute margin is a finite number that is not negative\x1a-this >= 0.0 && !this.isInf() && !this.isNan()H\x01R\babsolute\x88\x01\x01B\v\n" +
 	"\t_relativeB\v\n" +
-	"\t_absolute\"\xe8\t\n" +
+	"\t_absolute\"\xb1\x10\n" +
 	"\x06Metric\x12\x90\x01\n" +
 	"\x04name\x18\x01 \x01(\tB|\xbaHy\xba\x01v\n" +
 	"\vmetric.name\x129a metric needs a name of at most 253 printable characters\x1a,this.matches('^[^\\\\x00-\\\\x1f\\\\x7f]{1,253}$')R\x04name\x12\xcf\x01\n" +
@@ -759,18 +960,33 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\ttolerance\x18\n" +
 	" \x01(\v2\x11.judged.v1.MarginR\ttolerance\x12\x1b\n" +
 	"\x04unit\x18\v \x01(\tB\a\xbaH\x04r\x02\x18 R\x04unit\x12\x1d\n" +
-	"\x05judge\x18\f \x01(\tB\a\xbaH\x04r\x02\x18?R\x05judge:\xb1\x02\xbaH\xad\x02\x1a\x91\x01\n" +
+	"\x05judge\x18\f \x01(\tB\a\xbaH\x04r\x02\x18?R\x05judge\x12\xa4\x01\n" +
+	"\x03slo\x18\r \x01(\v2\x1c.google.protobuf.DoubleValueBt\xbaHq\xba\x01n\n" +
+	"\n" +
+	"metric.slo\x12Can slo is a threshold in the metric's unit: a finite number above 0\x1a\x1bthis > 0.0 && !this.isInf()R\x03slo\x12\xe4\x01\n" +
+	"\x04pods\x18\x0e \x01(\tB\xcf\x01\xbaH\xcb\x01\xba\x01\xc7\x01\n" +
+	"\vmetric.pods\x12\x84\x01pods names a label of the query's series, such as pod or instance: a letter or underscore followed by letters, digits or underscores\x1a1this.matches('^([A-Za-z_][A-Za-z0-9_]{0,127})?$')R\x04pods:\xec\x05\xbaH\xe8\x05\x1a\x80\x01\n" +
+	"\x16metric.histogram_total\x12=a histogram has no `total`: its buckets hold all observations\x1a'this.kind != 4 || size(this.total) == 0\x1a\x8c\x01\n" +
+	"\x15metric.histogram_pods\x12Ka histogram cannot be judged by `pods`: sum it over them, sum by (le) (...)\x1a&this.kind != 4 || size(this.pods) == 0\x1a\xa6\x01\n" +
+	"\x0fmetric.slo_kind\x12q`slo` is for `kind: histogram`; for a share that is measured already (slow requests out of all) use `kind: ratio`\x1a !has(this.slo) || this.kind == 4\x1a\x91\x01\n" +
 	"\fmetric.total\x12Ya ratio needs `total`: the query of what the events are out of (for errors, all requests)\x1a&this.kind != 3 || size(this.total) > 0\x1a\x96\x01\n" +
 	"\x12metric.gauge_total\x12Wa gauge has no `total`; make it `kind: ratio` (events out of a total) or remove `total`\x1a'this.kind != 1 || size(this.total) == 0\"\x9a\x01\n" +
 	"\bDecision\x12\x83\x01\n" +
 	"\x05alpha\x18\x01 \x01(\x01Bh\xbaHe\xba\x01b\n" +
 	"\x0edecision.alpha\x12/alpha is a probability between 0.000001 and 0.5\x1a\x1fthis >= 0.000001 && this <= 0.5H\x00R\x05alpha\x88\x01\x01B\b\n" +
-	"\x06_alpha*=\n" +
+	"\x06_alpha*G\n" +
+	"\n" +
+	"Assignment\x12\x1a\n" +
+	"\x16ASSIGNMENT_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tINSTANCES\x10\x01\x12\x0e\n" +
+	"\n" +
+	"RANDOMIZED\x10\x02*L\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05GAUGE\x10\x01\x12\t\n" +
 	"\x05COUNT\x10\x02\x12\t\n" +
-	"\x05RATIO\x10\x03*N\n" +
+	"\x05RATIO\x10\x03\x12\r\n" +
+	"\tHISTOGRAM\x10\x04*N\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\n" +
 	"\n" +
@@ -790,45 +1006,52 @@ func file_judged_v1_config_proto_rawDescGZIP() []byte {
 	return file_judged_v1_config_proto_rawDescData
 }
 
-var file_judged_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_judged_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_judged_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_judged_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_judged_v1_config_proto_goTypes = []any{
-	(Kind)(0),                     // 0: judged.v1.Kind
-	(Direction)(0),                // 1: judged.v1.Direction
-	(*CanaryConfig)(nil),          // 2: judged.v1.CanaryConfig
-	(*Scopes)(nil),                // 3: judged.v1.Scopes
-	(*Scope)(nil),                 // 4: judged.v1.Scope
-	(*Schedule)(nil),              // 5: judged.v1.Schedule
-	(*Margin)(nil),                // 6: judged.v1.Margin
-	(*Metric)(nil),                // 7: judged.v1.Metric
-	(*Decision)(nil),              // 8: judged.v1.Decision
-	nil,                           // 9: judged.v1.Scope.VariablesEntry
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 11: google.protobuf.Duration
+	(Assignment)(0),                // 0: judged.v1.Assignment
+	(Kind)(0),                      // 1: judged.v1.Kind
+	(Direction)(0),                 // 2: judged.v1.Direction
+	(*CanaryConfig)(nil),           // 3: judged.v1.CanaryConfig
+	(*Traffic)(nil),                // 4: judged.v1.Traffic
+	(*Scopes)(nil),                 // 5: judged.v1.Scopes
+	(*Scope)(nil),                  // 6: judged.v1.Scope
+	(*Schedule)(nil),               // 7: judged.v1.Schedule
+	(*Margin)(nil),                 // 8: judged.v1.Margin
+	(*Metric)(nil),                 // 9: judged.v1.Metric
+	(*Decision)(nil),               // 10: judged.v1.Decision
+	nil,                            // 11: judged.v1.Scope.VariablesEntry
+	(*wrapperspb.DoubleValue)(nil), // 12: google.protobuf.DoubleValue
+	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 14: google.protobuf.Duration
 }
 var file_judged_v1_config_proto_depIdxs = []int32{
-	3,  // 0: judged.v1.CanaryConfig.scopes:type_name -> judged.v1.Scopes
-	5,  // 1: judged.v1.CanaryConfig.schedule:type_name -> judged.v1.Schedule
-	7,  // 2: judged.v1.CanaryConfig.metrics:type_name -> judged.v1.Metric
-	8,  // 3: judged.v1.CanaryConfig.decision:type_name -> judged.v1.Decision
-	4,  // 4: judged.v1.Scopes.baseline:type_name -> judged.v1.Scope
-	4,  // 5: judged.v1.Scopes.canary:type_name -> judged.v1.Scope
-	9,  // 6: judged.v1.Scope.variables:type_name -> judged.v1.Scope.VariablesEntry
-	10, // 7: judged.v1.Schedule.start:type_name -> google.protobuf.Timestamp
-	11, // 8: judged.v1.Schedule.warmup:type_name -> google.protobuf.Duration
-	11, // 9: judged.v1.Schedule.duration:type_name -> google.protobuf.Duration
-	11, // 10: judged.v1.Schedule.interval:type_name -> google.protobuf.Duration
-	11, // 11: judged.v1.Schedule.history:type_name -> google.protobuf.Duration
-	11, // 12: judged.v1.Schedule.look_every:type_name -> google.protobuf.Duration
-	0,  // 13: judged.v1.Metric.kind:type_name -> judged.v1.Kind
-	1,  // 14: judged.v1.Metric.direction:type_name -> judged.v1.Direction
-	6,  // 15: judged.v1.Metric.margin:type_name -> judged.v1.Margin
-	6,  // 16: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	5,  // 0: judged.v1.CanaryConfig.scopes:type_name -> judged.v1.Scopes
+	7,  // 1: judged.v1.CanaryConfig.schedule:type_name -> judged.v1.Schedule
+	9,  // 2: judged.v1.CanaryConfig.metrics:type_name -> judged.v1.Metric
+	10, // 3: judged.v1.CanaryConfig.decision:type_name -> judged.v1.Decision
+	0,  // 4: judged.v1.CanaryConfig.assignment:type_name -> judged.v1.Assignment
+	4,  // 5: judged.v1.CanaryConfig.traffic:type_name -> judged.v1.Traffic
+	12, // 6: judged.v1.Traffic.share:type_name -> google.protobuf.DoubleValue
+	6,  // 7: judged.v1.Scopes.baseline:type_name -> judged.v1.Scope
+	6,  // 8: judged.v1.Scopes.canary:type_name -> judged.v1.Scope
+	11, // 9: judged.v1.Scope.variables:type_name -> judged.v1.Scope.VariablesEntry
+	13, // 10: judged.v1.Schedule.start:type_name -> google.protobuf.Timestamp
+	14, // 11: judged.v1.Schedule.warmup:type_name -> google.protobuf.Duration
+	14, // 12: judged.v1.Schedule.duration:type_name -> google.protobuf.Duration
+	14, // 13: judged.v1.Schedule.interval:type_name -> google.protobuf.Duration
+	14, // 14: judged.v1.Schedule.history:type_name -> google.protobuf.Duration
+	14, // 15: judged.v1.Schedule.look_every:type_name -> google.protobuf.Duration
+	1,  // 16: judged.v1.Metric.kind:type_name -> judged.v1.Kind
+	2,  // 17: judged.v1.Metric.direction:type_name -> judged.v1.Direction
+	8,  // 18: judged.v1.Metric.margin:type_name -> judged.v1.Margin
+	8,  // 19: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
+	12, // 20: judged.v1.Metric.slo:type_name -> google.protobuf.DoubleValue
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_config_proto_init() }
@@ -836,15 +1059,15 @@ func file_judged_v1_config_proto_init() {
 	if File_judged_v1_config_proto != nil {
 		return
 	}
-	file_judged_v1_config_proto_msgTypes[4].OneofWrappers = []any{}
-	file_judged_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_judged_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
+	file_judged_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_config_proto_rawDesc), len(file_judged_v1_config_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   8,
+			NumEnums:      3,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -12,6 +12,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	wrapperspb "google.golang.org/protobuf/types/known/wrapperspb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -34,7 +35,9 @@ type JudgeRequest struct {
 	// The length of one interval, for reasons that say how long to wait.
 	Interval *durationpb.Duration `protobuf:"bytes,3,opt,name=interval,proto3" json:"interval,omitempty"`
 	// The looks at this window, if it is judged again and again while it grows.
-	Looks         *Looks `protobuf:"bytes,4,opt,name=looks,proto3" json:"looks,omitempty"`
+	Looks *Looks `protobuf:"bytes,4,opt,name=looks,proto3" json:"looks,omitempty"`
+	// What makes healthy arms alike. Default instances.
+	Assignment    Assignment `protobuf:"varint,5,opt,name=assignment,proto3,enum=judged.v1.Assignment" json:"assignment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -95,6 +98,13 @@ func (x *JudgeRequest) GetLooks() *Looks {
 		return x.Looks
 	}
 	return nil
+}
+
+func (x *JudgeRequest) GetAssignment() Assignment {
+	if x != nil {
+		return x.Assignment
+	}
+	return Assignment_ASSIGNMENT_UNSPECIFIED
 }
 
 // Looks says how often a growing window is judged, so that all looks together
@@ -176,14 +186,25 @@ type SignalSamples struct {
 	Unit string `protobuf:"bytes,8,opt,name=unit,proto3" json:"unit,omitempty"`
 	// The judge by name; empty chooses by kind.
 	Judge string `protobuf:"bytes,9,opt,name=judge,proto3" json:"judge,omitempty"`
-	// What runs now.
+	// What runs now. With pods, and for judge anomaly, it may be left out.
 	Baseline *Samples `protobuf:"bytes,10,opt,name=baseline,proto3" json:"baseline,omitempty"`
-	// The release under judgment.
+	// The release under judgment. With pods it may be left out.
 	Canary *Samples `protobuf:"bytes,11,opt,name=canary,proto3" json:"canary,omitempty"`
 	// The baseline before the release, for calibration.
 	BaselineHistory *Samples `protobuf:"bytes,12,opt,name=baseline_history,json=baselineHistory,proto3" json:"baseline_history,omitempty"`
 	// The canary's arm before the release, for calibration.
 	CanaryHistory *Samples `protobuf:"bytes,13,opt,name=canary_history,json=canaryHistory,proto3" json:"canary_history,omitempty"`
+	// The baseline pod by pod: instances, hosts. Where a side as a whole is left
+	// out it is taken from its pods.
+	BaselinePods []*PodSamples `protobuf:"bytes,14,rep,name=baseline_pods,json=baselinePods,proto3" json:"baseline_pods,omitempty"`
+	// The canary pod by pod; both sides have pods, or none.
+	CanaryPods []*PodSamples `protobuf:"bytes,15,rep,name=canary_pods,json=canaryPods,proto3" json:"canary_pods,omitempty"`
+	// For histograms: the threshold of a service level objective, in the signal's
+	// unit.
+	Slo *wrapperspb.DoubleValue `protobuf:"bytes,16,opt,name=slo,proto3" json:"slo,omitempty"`
+	// For judge srm: the share of the requests that the canary should get, where
+	// there are no totals that say so.
+	Share         *wrapperspb.DoubleValue `protobuf:"bytes,17,opt,name=share,proto3" json:"share,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,6 +330,99 @@ func (x *SignalSamples) GetCanaryHistory() *Samples {
 	return nil
 }
 
+func (x *SignalSamples) GetBaselinePods() []*PodSamples {
+	if x != nil {
+		return x.BaselinePods
+	}
+	return nil
+}
+
+func (x *SignalSamples) GetCanaryPods() []*PodSamples {
+	if x != nil {
+		return x.CanaryPods
+	}
+	return nil
+}
+
+func (x *SignalSamples) GetSlo() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Slo
+	}
+	return nil
+}
+
+func (x *SignalSamples) GetShare() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
+// PodSamples is one pod's numbers.
+type PodSamples struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pod's name, for the findings.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its samples, as long as the other pods'.
+	Samples *Samples `protobuf:"bytes,2,opt,name=samples,proto3" json:"samples,omitempty"`
+	// Its samples before the release, if it ran already, as long as the other
+	// pods'.
+	History       *Samples `protobuf:"bytes,3,opt,name=history,proto3" json:"history,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PodSamples) Reset() {
+	*x = PodSamples{}
+	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PodSamples) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PodSamples) ProtoMessage() {}
+
+func (x *PodSamples) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PodSamples.ProtoReflect.Descriptor instead.
+func (*PodSamples) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PodSamples) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PodSamples) GetSamples() *Samples {
+	if x != nil {
+		return x.Samples
+	}
+	return nil
+}
+
+func (x *PodSamples) GetHistory() *Samples {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
 // Samples is one side's numbers.
 type Samples struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -316,14 +430,17 @@ type Samples struct {
 	Values []float64 `protobuf:"fixed64,1,rep,packed,name=values,proto3" json:"values,omitempty"`
 	// The total of each interval (requests), for ratios and for counts with
 	// unequal exposure.
-	Totals        []float64 `protobuf:"fixed64,2,rep,packed,name=totals,proto3" json:"totals,omitempty"`
+	Totals []float64 `protobuf:"fixed64,2,rep,packed,name=totals,proto3" json:"totals,omitempty"`
+	// One histogram an interval, in place of values, for signals of that kind. One
+	// without counts is an interval without data.
+	Histograms    []*Histogram `protobuf:"bytes,3,rep,name=histograms,proto3" json:"histograms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Samples) Reset() {
 	*x = Samples{}
-	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +452,7 @@ func (x *Samples) String() string {
 func (*Samples) ProtoMessage() {}
 
 func (x *Samples) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judge_service_proto_msgTypes[3]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +465,7 @@ func (x *Samples) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Samples.ProtoReflect.Descriptor instead.
 func (*Samples) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{3}
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Samples) GetValues() []float64 {
@@ -365,6 +482,70 @@ func (x *Samples) GetTotals() []float64 {
 	return nil
 }
 
+func (x *Samples) GetHistograms() []*Histogram {
+	if x != nil {
+		return x.Histograms
+	}
+	return nil
+}
+
+// Histogram is the observations of one interval in buckets: counts[i] of them
+// lie in (bounds[i], bounds[i+1]].
+type Histogram struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The edges, ascending, one more than counts; the first may be "-Infinity",
+	// the last "Infinity". None and no counts: no data.
+	Bounds []float64 `protobuf:"fixed64,1,rep,packed,name=bounds,proto3" json:"bounds,omitempty"`
+	// The observations of each bucket alone, not cumulative, not per second.
+	Counts        []float64 `protobuf:"fixed64,2,rep,packed,name=counts,proto3" json:"counts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Histogram) Reset() {
+	*x = Histogram{}
+	mi := &file_judged_v1_judge_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Histogram) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Histogram) ProtoMessage() {}
+
+func (x *Histogram) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judge_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Histogram.ProtoReflect.Descriptor instead.
+func (*Histogram) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Histogram) GetBounds() []float64 {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+func (x *Histogram) GetCounts() []float64 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
 // JudgeResponse holds the judgment.
 type JudgeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -376,7 +557,7 @@ type JudgeResponse struct {
 
 func (x *JudgeResponse) Reset() {
 	*x = JudgeResponse{}
-	mi := &file_judged_v1_judge_service_proto_msgTypes[4]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -388,7 +569,7 @@ func (x *JudgeResponse) String() string {
 func (*JudgeResponse) ProtoMessage() {}
 
 func (x *JudgeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judge_service_proto_msgTypes[4]
+	mi := &file_judged_v1_judge_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -401,7 +582,7 @@ func (x *JudgeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JudgeResponse.ProtoReflect.Descriptor instead.
 func (*JudgeResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_judge_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *JudgeResponse) GetJudgment() *Judgment {
@@ -415,7 +596,7 @@ var File_judged_v1_judge_service_proto protoreflect.FileDescriptor
 
 const file_judged_v1_judge_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1djudged/v1/judge_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xbb\x04\n" +
+	"\x1djudged/v1/judge_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xfc\x04\n" +
 	"\fJudgeRequest\x12\xa4\x02\n" +
 	"\asignals\x18\x01 \x03(\v2\x18.judged.v1.SignalSamplesB\xef\x01\xbaH\xeb\x01\xba\x01e\n" +
 	"\x12judge.signals.some\x12?send at least one signal: without one there is nothing to judge\x1a\x0esize(this) > 0\xba\x01z\n" +
@@ -423,10 +604,13 @@ const file_judged_v1_judge_service_proto_rawDesc = "" +
 	"\bdecision\x18\x02 \x01(\v2\x13.judged.v1.DecisionR\bdecision\x12\xaa\x01\n" +
 	"\binterval\x18\x03 \x01(\v2\x19.google.protobuf.DurationBs\xbaHp\xba\x01m\n" +
 	"\x0ejudge.interval\x12(the interval must be between 0 and 1 day\x1a1this >= duration('0s') && this <= duration('24h')R\binterval\x12&\n" +
-	"\x05looks\x18\x04 \x01(\v2\x10.judged.v1.LooksR\x05looks\"d\n" +
+	"\x05looks\x18\x04 \x01(\v2\x10.judged.v1.LooksR\x05looks\x12?\n" +
+	"\n" +
+	"assignment\x18\x05 \x01(\x0e2\x15.judged.v1.AssignmentB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
+	"assignment\"d\n" +
 	"\x05Looks\x128\n" +
 	"\x11planned_intervals\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01R\x10plannedIntervals\x12!\n" +
-	"\x05every\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01R\x05every\"\xa6\x06\n" +
+	"\x05every\x18\x02 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x01R\x05every\"\xb1\x0e\n" +
 	"\rSignalSamples\x12\x90\x01\n" +
 	"\x04name\x18\x01 \x01(\tB|\xbaHy\xba\x01v\n" +
 	"\vsignal.name\x129a signal needs a name of at most 253 printable characters\x1a,this.matches('^[^\\\\x00-\\\\x1f\\\\x7f]{1,253}$')R\x04name\x12-\n" +
@@ -438,17 +622,42 @@ const file_judged_v1_judge_service_proto_rawDesc = "" +
 	"\x06margin\x18\x06 \x01(\v2\x11.judged.v1.MarginR\x06margin\x12/\n" +
 	"\ttolerance\x18\a \x01(\v2\x11.judged.v1.MarginR\ttolerance\x12\x1b\n" +
 	"\x04unit\x18\b \x01(\tB\a\xbaH\x04r\x02\x18 R\x04unit\x12\x1d\n" +
-	"\x05judge\x18\t \x01(\tB\a\xbaH\x04r\x02\x18?R\x05judge\x126\n" +
+	"\x05judge\x18\t \x01(\tB\a\xbaH\x04r\x02\x18?R\x05judge\x12.\n" +
 	"\bbaseline\x18\n" +
-	" \x01(\v2\x12.judged.v1.SamplesB\x06\xbaH\x03\xc8\x01\x01R\bbaseline\x122\n" +
-	"\x06canary\x18\v \x01(\v2\x12.judged.v1.SamplesB\x06\xbaH\x03\xc8\x01\x01R\x06canary\x12=\n" +
+	" \x01(\v2\x12.judged.v1.SamplesR\bbaseline\x12*\n" +
+	"\x06canary\x18\v \x01(\v2\x12.judged.v1.SamplesR\x06canary\x12=\n" +
 	"\x10baseline_history\x18\f \x01(\v2\x12.judged.v1.SamplesR\x0fbaselineHistory\x129\n" +
-	"\x0ecanary_history\x18\r \x01(\v2\x12.judged.v1.SamplesR\rcanaryHistory\"Q\n" +
+	"\x0ecanary_history\x18\r \x01(\v2\x12.judged.v1.SamplesR\rcanaryHistory\x12E\n" +
+	"\rbaseline_pods\x18\x0e \x03(\v2\x15.judged.v1.PodSamplesB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\fbaselinePods\x12A\n" +
+	"\vcanary_pods\x18\x0f \x03(\v2\x15.judged.v1.PodSamplesB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
+	"canaryPods\x12\xa4\x01\n" +
+	"\x03slo\x18\x10 \x01(\v2\x1c.google.protobuf.DoubleValueBt\xbaHq\xba\x01n\n" +
+	"\n" +
+	"signal.slo\x12Can slo is a threshold in the signal's unit: a finite number above 0\x1a\x1bthis > 0.0 && !this.isInf()R\x03slo\x12\x8a\x01\n" +
+	"\x05share\x18\x11 \x01(\v2\x1c.google.protobuf.DoubleValueBV\xbaHS\xba\x01P\n" +
+	"\fsignal.share\x12&a share is more than 0 and less than 1\x1a\x18this > 0.0 && this < 1.0R\x05share:\xda\x04\xbaH\xd6\x04\x1a\xb9\x02\n" +
+	"\fsignal.sides\x12\xa2\x01a signal needs the samples of both sides, baseline and canary (or baselinePods and canaryPods); only judge anomaly needs no baseline, but canary and canaryHistory\x1a\x83\x01(has(this.canary) || size(this.canary_pods) > 0) && (has(this.baseline) || size(this.baseline_pods) > 0 || this.judge == 'anomaly')\x1a\x97\x02\n" +
+	"\vsignal.pods\x12zpods are compared with pods: send baselinePods and canaryPods, or neither; and beside them baseline and canary, or neither\x1a\x8b\x01(size(this.baseline_pods) > 0) == (size(this.canary_pods) > 0) && (size(this.baseline_pods) == 0 || has(this.baseline) == has(this.canary))\"\xf8\x01\n" +
+	"\n" +
+	"PodSamples\x12\x85\x01\n" +
+	"\x04name\x18\x01 \x01(\tBq\xbaHn\xba\x01k\n" +
+	"\bpod.name\x121a pod's name has at most 253 printable characters\x1a,this.matches('^[^\\\\x00-\\\\x1f\\\\x7f]{0,253}$')R\x04name\x124\n" +
+	"\asamples\x18\x02 \x01(\v2\x12.judged.v1.SamplesB\x06\xbaH\x03\xc8\x01\x01R\asamples\x12,\n" +
+	"\ahistory\x18\x03 \x01(\v2\x12.judged.v1.SamplesR\ahistory\"\x93\x01\n" +
 	"\aSamples\x12\"\n" +
 	"\x06values\x18\x01 \x03(\x01B\n" +
 	"\xbaH\a\x92\x01\x04\x10\xc0\x84=R\x06values\x12\"\n" +
 	"\x06totals\x18\x02 \x03(\x01B\n" +
-	"\xbaH\a\x92\x01\x04\x10\xc0\x84=R\x06totals\"@\n" +
+	"\xbaH\a\x92\x01\x04\x10\xc0\x84=R\x06totals\x12@\n" +
+	"\n" +
+	"histograms\x18\x03 \x03(\v2\x14.judged.v1.HistogramB\n" +
+	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\n" +
+	"histograms\"S\n" +
+	"\tHistogram\x12\"\n" +
+	"\x06bounds\x18\x01 \x03(\x01B\n" +
+	"\xbaH\a\x92\x01\x04\x10\x81\x80\x04R\x06bounds\x12\"\n" +
+	"\x06counts\x18\x02 \x03(\x01B\n" +
+	"\xbaH\a\x92\x01\x04\x10\x80\x80\x04R\x06counts\"@\n" +
 	"\rJudgeResponse\x12/\n" +
 	"\bjudgment\x18\x01 \x01(\v2\x13.judged.v1.JudgmentR\bjudgment2`\n" +
 	"\fJudgeService\x12P\n" +
@@ -466,41 +675,53 @@ func file_judged_v1_judge_service_proto_rawDescGZIP() []byte {
 	return file_judged_v1_judge_service_proto_rawDescData
 }
 
-var file_judged_v1_judge_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_judged_v1_judge_service_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_judged_v1_judge_service_proto_goTypes = []any{
-	(*JudgeRequest)(nil),        // 0: judged.v1.JudgeRequest
-	(*Looks)(nil),               // 1: judged.v1.Looks
-	(*SignalSamples)(nil),       // 2: judged.v1.SignalSamples
-	(*Samples)(nil),             // 3: judged.v1.Samples
-	(*JudgeResponse)(nil),       // 4: judged.v1.JudgeResponse
-	(*Decision)(nil),            // 5: judged.v1.Decision
-	(*durationpb.Duration)(nil), // 6: google.protobuf.Duration
-	(Kind)(0),                   // 7: judged.v1.Kind
-	(Direction)(0),              // 8: judged.v1.Direction
-	(*Margin)(nil),              // 9: judged.v1.Margin
-	(*Judgment)(nil),            // 10: judged.v1.Judgment
+	(*JudgeRequest)(nil),           // 0: judged.v1.JudgeRequest
+	(*Looks)(nil),                  // 1: judged.v1.Looks
+	(*SignalSamples)(nil),          // 2: judged.v1.SignalSamples
+	(*PodSamples)(nil),             // 3: judged.v1.PodSamples
+	(*Samples)(nil),                // 4: judged.v1.Samples
+	(*Histogram)(nil),              // 5: judged.v1.Histogram
+	(*JudgeResponse)(nil),          // 6: judged.v1.JudgeResponse
+	(*Decision)(nil),               // 7: judged.v1.Decision
+	(*durationpb.Duration)(nil),    // 8: google.protobuf.Duration
+	(Assignment)(0),                // 9: judged.v1.Assignment
+	(Kind)(0),                      // 10: judged.v1.Kind
+	(Direction)(0),                 // 11: judged.v1.Direction
+	(*Margin)(nil),                 // 12: judged.v1.Margin
+	(*wrapperspb.DoubleValue)(nil), // 13: google.protobuf.DoubleValue
+	(*Judgment)(nil),               // 14: judged.v1.Judgment
 }
 var file_judged_v1_judge_service_proto_depIdxs = []int32{
 	2,  // 0: judged.v1.JudgeRequest.signals:type_name -> judged.v1.SignalSamples
-	5,  // 1: judged.v1.JudgeRequest.decision:type_name -> judged.v1.Decision
-	6,  // 2: judged.v1.JudgeRequest.interval:type_name -> google.protobuf.Duration
+	7,  // 1: judged.v1.JudgeRequest.decision:type_name -> judged.v1.Decision
+	8,  // 2: judged.v1.JudgeRequest.interval:type_name -> google.protobuf.Duration
 	1,  // 3: judged.v1.JudgeRequest.looks:type_name -> judged.v1.Looks
-	7,  // 4: judged.v1.SignalSamples.kind:type_name -> judged.v1.Kind
-	8,  // 5: judged.v1.SignalSamples.direction:type_name -> judged.v1.Direction
-	9,  // 6: judged.v1.SignalSamples.margin:type_name -> judged.v1.Margin
-	9,  // 7: judged.v1.SignalSamples.tolerance:type_name -> judged.v1.Margin
-	3,  // 8: judged.v1.SignalSamples.baseline:type_name -> judged.v1.Samples
-	3,  // 9: judged.v1.SignalSamples.canary:type_name -> judged.v1.Samples
-	3,  // 10: judged.v1.SignalSamples.baseline_history:type_name -> judged.v1.Samples
-	3,  // 11: judged.v1.SignalSamples.canary_history:type_name -> judged.v1.Samples
-	10, // 12: judged.v1.JudgeResponse.judgment:type_name -> judged.v1.Judgment
-	0,  // 13: judged.v1.JudgeService.Judge:input_type -> judged.v1.JudgeRequest
-	4,  // 14: judged.v1.JudgeService.Judge:output_type -> judged.v1.JudgeResponse
-	14, // [14:15] is the sub-list for method output_type
-	13, // [13:14] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	9,  // 4: judged.v1.JudgeRequest.assignment:type_name -> judged.v1.Assignment
+	10, // 5: judged.v1.SignalSamples.kind:type_name -> judged.v1.Kind
+	11, // 6: judged.v1.SignalSamples.direction:type_name -> judged.v1.Direction
+	12, // 7: judged.v1.SignalSamples.margin:type_name -> judged.v1.Margin
+	12, // 8: judged.v1.SignalSamples.tolerance:type_name -> judged.v1.Margin
+	4,  // 9: judged.v1.SignalSamples.baseline:type_name -> judged.v1.Samples
+	4,  // 10: judged.v1.SignalSamples.canary:type_name -> judged.v1.Samples
+	4,  // 11: judged.v1.SignalSamples.baseline_history:type_name -> judged.v1.Samples
+	4,  // 12: judged.v1.SignalSamples.canary_history:type_name -> judged.v1.Samples
+	3,  // 13: judged.v1.SignalSamples.baseline_pods:type_name -> judged.v1.PodSamples
+	3,  // 14: judged.v1.SignalSamples.canary_pods:type_name -> judged.v1.PodSamples
+	13, // 15: judged.v1.SignalSamples.slo:type_name -> google.protobuf.DoubleValue
+	13, // 16: judged.v1.SignalSamples.share:type_name -> google.protobuf.DoubleValue
+	4,  // 17: judged.v1.PodSamples.samples:type_name -> judged.v1.Samples
+	4,  // 18: judged.v1.PodSamples.history:type_name -> judged.v1.Samples
+	5,  // 19: judged.v1.Samples.histograms:type_name -> judged.v1.Histogram
+	14, // 20: judged.v1.JudgeResponse.judgment:type_name -> judged.v1.Judgment
+	0,  // 21: judged.v1.JudgeService.Judge:input_type -> judged.v1.JudgeRequest
+	6,  // 22: judged.v1.JudgeService.Judge:output_type -> judged.v1.JudgeResponse
+	22, // [22:23] is the sub-list for method output_type
+	21, // [21:22] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_judge_service_proto_init() }
@@ -516,7 +737,7 @@ func file_judged_v1_judge_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_judge_service_proto_rawDesc), len(file_judged_v1_judge_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -497,7 +497,12 @@ type Finding struct {
 	// Doubts about the data.
 	Warnings []string `protobuf:"bytes,13,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// The queries that were asked, as they were sent.
-	Evidence      *Evidence `protobuf:"bytes,14,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	Evidence *Evidence `protobuf:"bytes,14,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// Why this judge: "as counts: 14 events", "as asked (judge: paired)".
+	Choice string `protobuf:"bytes,15,opt,name=choice,proto3" json:"choice,omitempty"`
+	// The ways in which the signal was looked at, the leading one first, where
+	// several judges shared its error; empty for one judge alone.
+	Aspects       []*Aspect `protobuf:"bytes,16,rep,name=aspects,proto3" json:"aspects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -630,6 +635,84 @@ func (x *Finding) GetEvidence() *Evidence {
 	return nil
 }
 
+func (x *Finding) GetChoice() string {
+	if x != nil {
+		return x.Choice
+	}
+	return ""
+}
+
+func (x *Finding) GetAspects() []*Aspect {
+	if x != nil {
+		return x.Aspects
+	}
+	return nil
+}
+
+// Aspect is what one of several judges of a signal found.
+type Aspect struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Judge string `protobuf:"bytes,1,opt,name=judge,proto3" json:"judge,omitempty"`
+	// What it measured.
+	Effect *Effect `protobuf:"bytes,2,opt,name=effect,proto3" json:"effect,omitempty"`
+	// Its p value, its share of the error taken into account.
+	PValue        *float64 `protobuf:"fixed64,3,opt,name=p_value,json=pValue,proto3,oneof" json:"p_value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Aspect) Reset() {
+	*x = Aspect{}
+	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Aspect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Aspect) ProtoMessage() {}
+
+func (x *Aspect) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Aspect.ProtoReflect.Descriptor instead.
+func (*Aspect) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Aspect) GetJudge() string {
+	if x != nil {
+		return x.Judge
+	}
+	return ""
+}
+
+func (x *Aspect) GetEffect() *Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return nil
+}
+
+func (x *Aspect) GetPValue() float64 {
+	if x != nil && x.PValue != nil {
+		return *x.PValue
+	}
+	return 0
+}
+
 // Evidence is where a finding's data came from.
 type Evidence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -649,7 +732,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	mi := &file_judged_v1_judgment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +744,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	mi := &file_judged_v1_judgment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +757,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Evidence) GetSource() string {
@@ -741,13 +824,16 @@ type Judgment struct {
 	Alpha float64 `protobuf:"fixed64,11,opt,name=alpha,proto3" json:"alpha,omitempty"`
 	// The version of judged that judged.
 	JudgedVersion string `protobuf:"bytes,12,opt,name=judged_version,json=judgedVersion,proto3" json:"judged_version,omitempty"`
+	// Which of the planned looks at the growing window this is; absent if there is
+	// one look only.
+	Look          *Look `protobuf:"bytes,13,opt,name=look,proto3" json:"look,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Judgment) Reset() {
 	*x = Judgment{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[5]
+	mi := &file_judged_v1_judgment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -759,7 +845,7 @@ func (x *Judgment) String() string {
 func (*Judgment) ProtoMessage() {}
 
 func (x *Judgment) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[5]
+	mi := &file_judged_v1_judgment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -772,7 +858,7 @@ func (x *Judgment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgment.ProtoReflect.Descriptor instead.
 func (*Judgment) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{5}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Judgment) GetVerdict() Verdict {
@@ -859,6 +945,69 @@ func (x *Judgment) GetJudgedVersion() string {
 	return ""
 }
 
+func (x *Judgment) GetLook() *Look {
+	if x != nil {
+		return x.Look
+	}
+	return nil
+}
+
+// Look is one of several at a window that grows; together they spend the error
+// once.
+type Look struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one, from 1; 0 is before the first, when nothing can be decided.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// How many there will be.
+	Of            int32 `protobuf:"varint,2,opt,name=of,proto3" json:"of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Look) Reset() {
+	*x = Look{}
+	mi := &file_judged_v1_judgment_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Look) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Look) ProtoMessage() {}
+
+func (x *Look) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judgment_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Look.ProtoReflect.Descriptor instead.
+func (*Look) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Look) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Look) GetOf() int32 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
 // Window is a stretch of time: after start, up to and including end.
 type Window struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -872,7 +1021,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[6]
+	mi := &file_judged_v1_judgment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +1033,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[6]
+	mi := &file_judged_v1_judgment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +1046,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{6}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Window) GetStart() *timestamppb.Timestamp {
@@ -953,7 +1102,7 @@ const file_judged_v1_judgment_proto_rawDesc = "" +
 	"\x05level\x18\x05 \x01(\x01R\x05levelB\v\n" +
 	"\t_estimateB\x06\n" +
 	"\x04_lowB\a\n" +
-	"\x05_high\"\xf3\x04\n" +
+	"\x05_high\"\xb8\x05\n" +
 	"\aFinding\x12)\n" +
 	"\x06signal\x18\x01 \x01(\v2\x11.judged.v1.SignalR\x06signal\x12\x14\n" +
 	"\x05judge\x18\x02 \x01(\tR\x05judge\x12A\n" +
@@ -970,18 +1119,26 @@ const file_judged_v1_judgment_proto_rawDesc = "" +
 	"\x06needed\x18\v \x01(\x05H\x03R\x06needed\x88\x01\x01\x12\x16\n" +
 	"\x06reason\x18\f \x01(\tR\x06reason\x12\x1a\n" +
 	"\bwarnings\x18\r \x03(\tR\bwarnings\x12/\n" +
-	"\bevidence\x18\x0e \x01(\v2\x13.judged.v1.EvidenceR\bevidenceB\n" +
+	"\bevidence\x18\x0e \x01(\v2\x13.judged.v1.EvidenceR\bevidence\x12\x16\n" +
+	"\x06choice\x18\x0f \x01(\tR\x06choice\x12+\n" +
+	"\aaspects\x18\x10 \x03(\v2\x11.judged.v1.AspectR\aaspectsB\n" +
 	"\n" +
 	"\b_p_valueB\x13\n" +
 	"\x11_adjusted_p_valueB\x0e\n" +
 	"\f_effective_nB\t\n" +
-	"\a_needed\"\xcc\x01\n" +
+	"\a_needed\"s\n" +
+	"\x06Aspect\x12\x14\n" +
+	"\x05judge\x18\x01 \x01(\tR\x05judge\x12)\n" +
+	"\x06effect\x18\x02 \x01(\v2\x11.judged.v1.EffectR\x06effect\x12\x1c\n" +
+	"\ap_value\x18\x03 \x01(\x01H\x00R\x06pValue\x88\x01\x01B\n" +
+	"\n" +
+	"\b_p_value\"\xcc\x01\n" +
 	"\bEvidence\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12%\n" +
 	"\x0ebaseline_query\x18\x02 \x01(\tR\rbaselineQuery\x12!\n" +
 	"\fcanary_query\x18\x03 \x01(\tR\vcanaryQuery\x120\n" +
 	"\x14baseline_total_query\x18\x04 \x01(\tR\x12baselineTotalQuery\x12,\n" +
-	"\x12canary_total_query\x18\x05 \x01(\tR\x10canaryTotalQuery\"\xd0\x03\n" +
+	"\x12canary_total_query\x18\x05 \x01(\tR\x10canaryTotalQuery\"\xf5\x03\n" +
 	"\bJudgment\x12,\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x12.judged.v1.VerdictR\averdict\x12\x19\n" +
 	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x18\n" +
@@ -995,8 +1152,12 @@ const file_judged_v1_judgment_proto_rawDesc = "" +
 	"\binterval\x18\n" +
 	" \x01(\v2\x19.google.protobuf.DurationR\binterval\x12\x14\n" +
 	"\x05alpha\x18\v \x01(\x01R\x05alpha\x12%\n" +
-	"\x0ejudged_version\x18\f \x01(\tR\rjudgedVersionB\b\n" +
-	"\x06_score\"h\n" +
+	"\x0ejudged_version\x18\f \x01(\tR\rjudgedVersion\x12#\n" +
+	"\x04look\x18\r \x01(\v2\x0f.judged.v1.LookR\x04lookB\b\n" +
+	"\x06_score\".\n" +
+	"\x04Look\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x0e\n" +
+	"\x02of\x18\x02 \x01(\x05R\x02of\"h\n" +
 	"\x06Window\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
 	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end*S\n" +
@@ -1029,7 +1190,7 @@ func file_judged_v1_judgment_proto_rawDescGZIP() []byte {
 }
 
 var file_judged_v1_judgment_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_judged_v1_judgment_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_judged_v1_judgment_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_judged_v1_judgment_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: judged.v1.Verdict
 	(Classification)(0),           // 1: judged.v1.Classification
@@ -1037,41 +1198,46 @@ var file_judged_v1_judgment_proto_goTypes = []any{
 	(*Summary)(nil),               // 3: judged.v1.Summary
 	(*Effect)(nil),                // 4: judged.v1.Effect
 	(*Finding)(nil),               // 5: judged.v1.Finding
-	(*Evidence)(nil),              // 6: judged.v1.Evidence
-	(*Judgment)(nil),              // 7: judged.v1.Judgment
-	(*Window)(nil),                // 8: judged.v1.Window
-	(Kind)(0),                     // 9: judged.v1.Kind
-	(Direction)(0),                // 10: judged.v1.Direction
-	(*Margin)(nil),                // 11: judged.v1.Margin
-	(*Scopes)(nil),                // 12: judged.v1.Scopes
-	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(*Aspect)(nil),                // 6: judged.v1.Aspect
+	(*Evidence)(nil),              // 7: judged.v1.Evidence
+	(*Judgment)(nil),              // 8: judged.v1.Judgment
+	(*Look)(nil),                  // 9: judged.v1.Look
+	(*Window)(nil),                // 10: judged.v1.Window
+	(Kind)(0),                     // 11: judged.v1.Kind
+	(Direction)(0),                // 12: judged.v1.Direction
+	(*Margin)(nil),                // 13: judged.v1.Margin
+	(*Scopes)(nil),                // 14: judged.v1.Scopes
+	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
 }
 var file_judged_v1_judgment_proto_depIdxs = []int32{
-	9,  // 0: judged.v1.Signal.kind:type_name -> judged.v1.Kind
-	10, // 1: judged.v1.Signal.direction:type_name -> judged.v1.Direction
-	11, // 2: judged.v1.Signal.margin:type_name -> judged.v1.Margin
-	11, // 3: judged.v1.Signal.tolerance:type_name -> judged.v1.Margin
+	11, // 0: judged.v1.Signal.kind:type_name -> judged.v1.Kind
+	12, // 1: judged.v1.Signal.direction:type_name -> judged.v1.Direction
+	13, // 2: judged.v1.Signal.margin:type_name -> judged.v1.Margin
+	13, // 3: judged.v1.Signal.tolerance:type_name -> judged.v1.Margin
 	2,  // 4: judged.v1.Finding.signal:type_name -> judged.v1.Signal
 	1,  // 5: judged.v1.Finding.classification:type_name -> judged.v1.Classification
 	0,  // 6: judged.v1.Finding.verdict:type_name -> judged.v1.Verdict
 	3,  // 7: judged.v1.Finding.baseline:type_name -> judged.v1.Summary
 	3,  // 8: judged.v1.Finding.canary:type_name -> judged.v1.Summary
 	4,  // 9: judged.v1.Finding.effect:type_name -> judged.v1.Effect
-	6,  // 10: judged.v1.Finding.evidence:type_name -> judged.v1.Evidence
-	0,  // 11: judged.v1.Judgment.verdict:type_name -> judged.v1.Verdict
-	5,  // 12: judged.v1.Judgment.findings:type_name -> judged.v1.Finding
-	12, // 13: judged.v1.Judgment.scopes:type_name -> judged.v1.Scopes
-	8,  // 14: judged.v1.Judgment.window:type_name -> judged.v1.Window
-	8,  // 15: judged.v1.Judgment.history:type_name -> judged.v1.Window
-	13, // 16: judged.v1.Judgment.interval:type_name -> google.protobuf.Duration
-	14, // 17: judged.v1.Window.start:type_name -> google.protobuf.Timestamp
-	14, // 18: judged.v1.Window.end:type_name -> google.protobuf.Timestamp
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	7,  // 10: judged.v1.Finding.evidence:type_name -> judged.v1.Evidence
+	6,  // 11: judged.v1.Finding.aspects:type_name -> judged.v1.Aspect
+	4,  // 12: judged.v1.Aspect.effect:type_name -> judged.v1.Effect
+	0,  // 13: judged.v1.Judgment.verdict:type_name -> judged.v1.Verdict
+	5,  // 14: judged.v1.Judgment.findings:type_name -> judged.v1.Finding
+	14, // 15: judged.v1.Judgment.scopes:type_name -> judged.v1.Scopes
+	10, // 16: judged.v1.Judgment.window:type_name -> judged.v1.Window
+	10, // 17: judged.v1.Judgment.history:type_name -> judged.v1.Window
+	15, // 18: judged.v1.Judgment.interval:type_name -> google.protobuf.Duration
+	9,  // 19: judged.v1.Judgment.look:type_name -> judged.v1.Look
+	16, // 20: judged.v1.Window.start:type_name -> google.protobuf.Timestamp
+	16, // 21: judged.v1.Window.end:type_name -> google.protobuf.Timestamp
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_judgment_proto_init() }
@@ -1083,14 +1249,15 @@ func file_judged_v1_judgment_proto_init() {
 	file_judged_v1_judgment_proto_msgTypes[1].OneofWrappers = []any{}
 	file_judged_v1_judgment_proto_msgTypes[2].OneofWrappers = []any{}
 	file_judged_v1_judgment_proto_msgTypes[3].OneofWrappers = []any{}
-	file_judged_v1_judgment_proto_msgTypes[5].OneofWrappers = []any{}
+	file_judged_v1_judgment_proto_msgTypes[4].OneofWrappers = []any{}
+	file_judged_v1_judgment_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_judgment_proto_rawDesc), len(file_judged_v1_judgment_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
