@@ -373,3 +373,15 @@ func BenchmarkHard(b *testing.B) {
 		}
 	})
 }
+
+// Two signals of one name are an error, not one signal.
+func TestSameName(t *testing.T) {
+	s := judge.Sample{Signal: judge.Signal{Name: "a"}}
+	for range 20 {
+		s.Baseline.Values, s.Canary.Values = append(s.Baseline.Values, 1), append(s.Canary.Values, 1)
+	}
+	j := analysis.Judge([]analysis.Input{{Sample: s}, {Sample: s}}, 0.05)
+	if j.Verdict != judge.Error {
+		t.Errorf("%v: %s", j.Verdict, j.Summary)
+	}
+}

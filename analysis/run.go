@@ -158,6 +158,9 @@ func Judge(inputs []Input, alpha float64) judge.Judgment {
 	for i, in := range inputs {
 		in = in.withSums()
 		samples[i] = in.Sample
+		if _, taken := byName[in.Sample.Signal.Name]; taken {
+			in.Err = fmt.Errorf("two signals are called %q, so that neither can be told from the other: give each a name of its own", in.Sample.Signal.Name)
+		}
 		byName[in.Sample.Signal.Name] = in
 	}
 	j := judge.Compare(samples, func(s judge.Sample) judge.Judge {
