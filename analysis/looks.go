@@ -50,7 +50,7 @@ func judgeAt(inputs []Input, calibrated, blind func(alpha float64) float64, alph
 	for i := range inputs {
 		s := &inputs[i].Sample
 		s.Look = blind
-		if s.History != nil && len(s.History.Baseline.Values) >= calibrating {
+		if s.History != nil && s.History.Canary.Len() >= calibrating {
 			s.Look = calibrated
 		}
 	}

@@ -95,6 +95,10 @@ func (t trial) student(f *judge.Finding, l location, window segment, note string
 		t.tail((t.limits.MarginLow-l.value)/se, l),
 		f.Signal.Direction)
 	t.read.SettleApart(f, t.alpha, narrow)
+	doubted := plain.Doubt(f)
+	if doubted {
+		note = join(note, "worse than the margin, though not beyond what this judge must exclude to FAIL")
+	}
 	if e, d := f.Effect, f.Signal.Direction; f.Verdict == judge.Inconclusive && t.history == nil &&
 		(d != judge.Decrease && e.Low > plain.MarginHigh || d != judge.Increase && e.High < plain.MarginLow) {
 		note = join(note, "worse by more than the margin, but unlike instances may differ as much: a history would tell, or assignment: randomized if they are alike")
@@ -104,7 +108,7 @@ func (t trial) student(f *judge.Finding, l location, window segment, note string
 		verdict.AlignPValue(f, t.alpha)
 		note = join(note, "the arms have differed as much before")
 	}
-	if f.Verdict == judge.Inconclusive {
+	if f.Verdict == judge.Inconclusive && !doubted {
 		f.Needed = t.onGrid(verdict.Outlook{
 			Intervals: l.n, Estimate: l.value, Below: l.se, Above: l.se, Fixed: l.seHistory, Quantile: q,
 		}.Needed(t.limits, f.Signal.Direction))

@@ -50,6 +50,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 		return verdict.Alpha(one)
 	}
 	limits := verdict.RatioLimits(s.Signal, u.level)
+	plain := limits
 	if !u.since && s.Assignment != judge.Randomized {
 		limits = widen(limits, verdict.DriftAllowance(verdict.TotalAlpha(s)))
 	}
@@ -61,6 +62,7 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	}
 	alpha := split(whole)
 	arms.settle(&f, limits, alpha, verdict.PassAlpha(s))
+	plain.Doubt(&f)
 	least := f.PValue / whole
 	f.Reason = j.words(f, u)
 	if single > 0 {

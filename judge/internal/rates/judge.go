@@ -190,6 +190,7 @@ func (c *comparison) decide(f *judge.Finding) {
 	f.Effect.Estimate = c.Ratio()
 	f.Effect.Low, f.Effect.High = c.Interval(c.phi, c.alpha)
 	limits := c.limits()
+	plain := limits
 	if allowance := c.allowance(); allowance > 0 {
 		limits.MarginHigh *= 1 + allowance
 		limits.MarginLow /= 1 + allowance
@@ -205,6 +206,7 @@ func (c *comparison) decide(f *judge.Finding) {
 		limits, account.Tolerated = c.tolerate(*f, limits, more, less)
 	}
 	limits.SettleApart(f, c.alpha, c.narrow(*f))
+	doubted := plain.Doubt(f)
 	if f.Verdict == judge.Fail && c.fewBursts() {
 		f.Verdict, f.Classification = judge.Inconclusive, judge.Unclear
 		verdict.AlignPValue(f, c.alpha)
@@ -216,7 +218,7 @@ func (c *comparison) decide(f *judge.Finding) {
 		f.PValue = min(1, f.PValue/(1-alarmShare))
 		verdict.AlignPValue(f, verdict.Alpha(c.sample))
 	}
-	if f.Verdict == judge.Inconclusive {
+	if f.Verdict == judge.Inconclusive && !doubted {
 		f.Needed = c.needed(limits, more, less)
 	}
 	verdict.Explain(f, c.sample, account)

@@ -111,6 +111,19 @@ func TotalAlpha(s judge.Sample) float64 {
 // Alpha returns the error probability that s may spend at this look.
 func Alpha(s judge.Sample) float64 { return atLook(s, TotalAlpha(s)) }
 
+// Doubt takes back the PASS of f if the interval that it rests on lies beyond
+// the margin of l, which may be narrower than what a FAIL had to clear: what is
+// known to be worse than the margin does not pass, however much is tolerated.
+// It reports whether it did.
+func (l Limits) Doubt(f *judge.Finding) bool {
+	e, bad := f.Effect, f.Signal.Direction
+	if f.Verdict != judge.Pass || !(e.Low > l.MarginHigh && bad != judge.Decrease || e.High < l.MarginLow && bad != judge.Increase) {
+		return false
+	}
+	f.Verdict, f.Classification = judge.Inconclusive, judge.Unclear
+	return true
+}
+
 // PassAlpha returns the error probability of the interval that a PASS of s
 // rests on.
 func PassAlpha(s judge.Sample) float64 {
