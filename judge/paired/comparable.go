@@ -7,12 +7,6 @@ import (
 	"github.com/judged-dev/judged/judge/internal/verdict"
 )
 
-const (
-	// enoughCarriers is how many intervals must carry a signal, or half of
-	// them if there are fewer: means of a handful of bursts are no level.
-	enoughCarriers = 10
-)
-
 // allowance returns what is added to the margin, as a share of the level,
 // because healthy instances differ: by a standing offset where no history shows
 // it, by some drift since then where one does.
@@ -45,8 +39,7 @@ func (t trial) seenBefore(window segment) bool {
 // widen adds an allowance, a share of the level, to the margins.
 func (s scale) widen(read verdict.Limits, allowance float64) (wideRead, wideScale verdict.Limits) {
 	if s.log {
-		read.MarginHigh *= 1 + allowance
-		read.MarginLow /= 1 + allowance
+		read = read.Widen(allowance)
 		return read, read.Map(math.Log)
 	}
 	more := allowance * s.level

@@ -175,7 +175,7 @@ func carriers(window, history pairs) float64 {
 	least := math.Inf(1)
 	for _, side := range [][]float64{window.baseline, window.canary, history.baseline, history.canary} {
 		if len(side) > 0 {
-			least = min(least, stat.Participation(side)/min(enoughCarriers, float64(len(side))/2))
+			least = min(least, stat.Carriers(side))
 		}
 	}
 	return least

@@ -10,18 +10,26 @@ import (
 // look at single pods: the mean over the pods that reported, for counts the sum
 // with the number of these pods as exposure. History is nil if a side has none.
 func Pool(kind judge.Kind, p *judge.Pods) (window judge.Pair, history *judge.Pair) {
-	window = judge.Pair{Baseline: pool(kind, p.Baseline), Canary: pool(kind, p.Canary)}
+	window = pair(kind, p.Baseline, p.Canary)
 	if len(p.BaselineHistory) > 0 && len(p.CanaryHistory) > 0 {
-		history = &judge.Pair{Baseline: pool(kind, p.BaselineHistory), Canary: pool(kind, p.CanaryHistory)}
+		h := pair(kind, p.BaselineHistory, p.CanaryHistory)
+		history = &h
 	}
 	return window, history
 }
 
-func pool(kind judge.Kind, pods []judge.Side) judge.Side {
+// pair pools both sides over the same intervals: a side without pods is silent.
+func pair(kind judge.Kind, baseline, canary []judge.Side) judge.Pair {
 	n := 0
-	for _, pod := range pods {
-		n = max(n, len(pod.Values))
+	for _, side := range [][]judge.Side{baseline, canary} {
+		for _, pod := range side {
+			n = max(n, len(pod.Values))
+		}
 	}
+	return judge.Pair{Baseline: pool(kind, baseline, n), Canary: pool(kind, canary, n)}
+}
+
+func pool(kind judge.Kind, pods []judge.Side, n int) judge.Side {
 	out := judge.Side{Values: make([]float64, n)}
 	if kind != judge.Gauge {
 		out.Totals = make([]float64, n)
@@ -42,9 +50,6 @@ func pool(kind judge.Kind, pods []judge.Side) judge.Side {
 		switch {
 		case reporting == 0:
 			out.Values[i] = math.NaN()
-			if out.Totals != nil {
-				out.Totals[i] = math.NaN()
-			}
 		case kind == judge.Gauge:
 			out.Values[i] = sum / reporting
 		default:

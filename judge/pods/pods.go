@@ -44,15 +44,10 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 		f.Reason = fmt.Sprintf("cannot compare pod by pod: %d pods of the baseline and %d of the canary reported enough", len(u.baseline), len(u.canary))
 		return f
 	}
-	split := func(part float64) float64 {
-		one := s
-		one.Alpha = verdict.TotalAlpha(s) * part
-		return verdict.Alpha(one)
-	}
 	limits := verdict.RatioLimits(s.Signal, u.level)
 	plain := limits
 	if !u.since && s.Assignment != judge.Randomized {
-		limits = widen(limits, verdict.DriftAllowance(verdict.TotalAlpha(s)))
+		limits = limits.Widen(verdict.DriftAllowance(verdict.TotalAlpha(s)))
 	}
 	whole, single := share, 0.0
 	if len(u.canary) > 1 && len(u.baseline) > 2 {
@@ -60,13 +55,13 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	} else {
 		whole = 1
 	}
-	alpha := split(whole)
+	alpha := verdict.ShareAlpha(s, whole)
 	arms.settle(&f, limits, alpha, verdict.PassAlpha(s))
 	plain.Doubt(&f)
 	least := f.PValue / whole
 	f.Reason = j.words(f, u)
 	if single > 0 {
-		each := split(single / float64(len(u.canary)))
+		each := verdict.ShareAlpha(s, single/float64(len(u.canary)))
 		worst, p := -1, math.Inf(1)
 		for i, pod := range u.canary {
 			if q := u.one(pod.change).pValue(limits, s.Signal.Direction); q < p {
@@ -121,10 +116,4 @@ func (t test) pValue(l verdict.Limits, bad judge.Direction) float64 {
 	return verdict.TwoSided(
 		stat.StudentTail((t.estimate-math.Log(l.MarginHigh))/t.err, t.df),
 		stat.StudentTail((math.Log(l.MarginLow)-t.estimate)/t.err, t.df), bad)
-}
-
-func widen(l verdict.Limits, allowance float64) verdict.Limits {
-	l.MarginHigh *= 1 + allowance
-	l.MarginLow /= 1 + allowance
-	return l
 }

@@ -120,14 +120,13 @@ func mean(s judge.Side) (level float64, points int) {
 // busy reports whether enough intervals carry the pod's signal for its mean to
 // be a level.
 func busy(s judge.Side) bool {
-	const enough = 10
 	var values []float64
 	for i, v := range s.Values {
 		if s.Has(i) {
 			values = append(values, v)
 		}
 	}
-	return stat.Participation(values) >= min(enough, float64(len(values))/2)
+	return stat.Carriers(values) >= 1
 }
 
 // test is a comparison of units: an estimate with Student's t.

@@ -103,13 +103,18 @@ func newRuler(s judge.Signal, all ...series) ruler {
 
 func (r ruler) log(c, b float64) float64 { return math.Log((c + r.floor) / (b + r.floor)) }
 
+// spread returns the logarithm of the ratio of the coefficients of variation.
+func (r ruler) spread(cMean, cStd, bMean, bStd float64) float64 {
+	const least = 0.02 // no series is calmer than two per cent as far as spread goes
+	return math.Log((cStd/(cMean+r.floor) + least) / (bStd/(bMean+r.floor) + least))
+}
+
 func (r ruler) measure(s series) measure {
 	bTail, bMean, bMedian, bStd := r.describe(s.baseline)
 	cTail, cMean, cMedian, cStd := r.describe(s.canary)
-	const least = 0.02 // no series is calmer than two per cent as far as spread goes
 	return measure{
 		tail: r.log(cTail, bTail), mean: r.log(cMean, bMean), median: r.log(cMedian, bMedian),
-		spread: math.Log((cStd/(cMean+r.floor) + least) / (bStd/(bMean+r.floor) + least)),
+		spread: r.spread(cMean, cStd, bMean, bStd),
 	}
 }
 
@@ -174,11 +179,10 @@ func (r ruler) tailError(s series) float64 {
 func (r ruler) spreadError(s series) float64 {
 	k := pieces(s.len())
 	b, c := newSums(s.baseline, k), newSums(s.canary, k)
-	const least = 0.02
 	return jackknife(k, func(i int) float64 {
 		bMean, bStd := b.without(i)
 		cMean, cStd := c.without(i)
-		return math.Log((cStd/(cMean+r.floor) + least) / (bStd/(bMean+r.floor) + least))
+		return r.spread(cMean, cStd, bMean, bStd)
 	})
 }
 

@@ -36,9 +36,6 @@ const (
 	// tail is a handful of points, leaving out those that make it is most of
 	// the error.
 	tailErrorShare = 0.25
-	// minParticipants is how many intervals must carry a signal, or that share
-	// of them.
-	minParticipants, minShareOfParticipants = 10, 0.5
 	// tests share the error: tail, spread, onset.
 	tests = 3.0
 )
@@ -90,14 +87,12 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	if s.History != nil && verdict.UsableHistory(&f, s) {
 		history, _ = collect(*s.History)
 	}
-	if busiest := min(stat.Participation(window.baseline), stat.Participation(window.canary)); busiest < min(minParticipants, minShareOfParticipants*float64(window.len())) {
+	if stat.Carriers(window.baseline) < 1 || stat.Carriers(window.canary) < 1 {
 		f.Reason = "shape is not judged: a few intervals carry almost everything"
 		return f
 	}
 	length := min(blockLength, window.len())
-	each := s
-	each.Alpha = verdict.TotalAlpha(s) / tests
-	alpha := verdict.Alpha(each)
+	alpha := verdict.ShareAlpha(s, 1/tests)
 	var contrasts []contrast
 	if history.len() >= minBlocks*length {
 		contrasts = j.calibrated(s, window, history, length)

@@ -2,10 +2,10 @@ package backtest
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/pods"
 )
 
 // Inputs returns what a judge is given of a case: one signal a metric, in order.
@@ -66,9 +66,8 @@ func sample(m *Metric, name string) judge.Sample {
 	}
 	n := m.points()
 	if m.hasPods() {
-		s.Pods = pods(m, n)
-		s.Pair = aggregate(m.BaselinePods, m.CanaryPods, n, signal.Kind)
-		s.History = podHistory(s.Pods, signal.Kind)
+		s.Pods = podsOf(m, n)
+		s.Pair, s.History = pods.Pool(signal.Kind, s.Pods)
 	} else {
 		s.Baseline, s.Canary = side(m.Baseline, m.BaselineTotals, n), side(m.Canary, m.CanaryTotals, n)
 		if m.BaselineHistory != nil {
@@ -98,9 +97,9 @@ func last(values []float64, n int) []float64 {
 	return values[len(values)-n:]
 }
 
-// pods returns the pods' sides, cut to n points and to the common length of
+// podsOf returns the pods' sides, cut to n points and to the common length of
 // their histories.
-func pods(m *Metric, n int) *judge.Pods {
+func podsOf(m *Metric, n int) *judge.Pods {
 	h := podPoints(m.BaselinePodsHistory, m.CanaryPodsHistory)
 	window := func(s []float64) []float64 { return s[:n] }
 	older := func(s []float64) []float64 { return last(s, h) }
@@ -121,52 +120,6 @@ func sides(series [][]float64, cut func([]float64) []float64) []judge.Side {
 		out[i].Values = cut(s)
 	}
 	return out
-}
-
-// aggregate returns the arms of pods over n intervals.
-func aggregate(baseline, canary [][]float64, n int, kind judge.Kind) judge.Pair {
-	return judge.Pair{Baseline: arm(baseline, n, kind), Canary: arm(canary, n, kind)}
-}
-
-func arm(pods [][]float64, n int, kind judge.Kind) judge.Side {
-	s := judge.Side{Values: make([]float64, n)}
-	if kind == judge.Count {
-		s.Totals = make([]float64, n)
-	}
-	for t := range n {
-		sum, reporting := 0.0, 0
-		for _, pod := range pods {
-			if v := pod[t]; !math.IsNaN(v) {
-				sum += v
-				reporting++
-			}
-		}
-		switch {
-		case reporting == 0:
-			s.Values[t] = math.NaN()
-		case kind == judge.Count:
-			s.Values[t], s.Totals[t] = sum, float64(reporting)
-		default:
-			s.Values[t] = sum / float64(reporting)
-		}
-	}
-	return s
-}
-
-// podHistory returns the arms' history, nil unless both arms have one.
-func podHistory(p *judge.Pods, kind judge.Kind) *judge.Pair {
-	if len(p.BaselineHistory) == 0 || len(p.CanaryHistory) == 0 {
-		return nil
-	}
-	values := func(sides []judge.Side) [][]float64 {
-		out := make([][]float64, len(sides))
-		for i, s := range sides {
-			out[i] = s.Values
-		}
-		return out
-	}
-	h := aggregate(values(p.BaselineHistory), values(p.CanaryHistory), len(p.BaselineHistory[0].Values), kind)
-	return &h
 }
 
 // firstIntervals fills to with the inputs as they were after n intervals.

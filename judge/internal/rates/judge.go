@@ -48,9 +48,7 @@ func (k Kind) Compare(s judge.Sample) judge.Finding {
 	}
 	alpha := verdict.Alpha(s)
 	if s.Look != nil {
-		rest := s
-		rest.Alpha = (1 - alarmShare) * verdict.TotalAlpha(s)
-		alpha = verdict.Alpha(rest)
+		alpha = verdict.ShareAlpha(s, 1-alarmShare)
 	}
 	c := comparison{Data: d, kind: k, sample: s, alpha: alpha, offset: 1, uncertainty: 1, quantile: stat.StudentQuantile(alpha/2, math.Inf(1))}
 	c.describe(&f)
@@ -191,10 +189,7 @@ func (c *comparison) decide(f *judge.Finding) {
 	f.Effect.Low, f.Effect.High = c.Interval(c.phi, c.alpha)
 	limits := c.limits()
 	plain := limits
-	if allowance := c.allowance(); allowance > 0 {
-		limits.MarginHigh *= 1 + allowance
-		limits.MarginLow /= 1 + allowance
-	}
+	limits = limits.Widen(c.allowance())
 	above, _ := c.Tails(limits.MarginHigh, c.phi)
 	_, below := c.Tails(limits.MarginLow, c.phi)
 	f.PValue = verdict.TwoSided(above, below, f.Signal.Direction)

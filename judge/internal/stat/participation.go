@@ -21,3 +21,11 @@ func Participation(x []float64) float64 {
 	}
 	return sum * sum / squares
 }
+
+// Carriers returns how many intervals carry the signal x as a share of enough
+// of them, which are 10, or half if there are fewer: the mean of a handful of
+// bursts is no level.
+func Carriers(x []float64) float64 {
+	const enough = 10
+	return Participation(x) / min(enough, float64(len(x))/2)
+}

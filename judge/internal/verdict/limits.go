@@ -124,6 +124,10 @@ func (l Limits) Doubt(f *judge.Finding) bool {
 	return true
 }
 
+// ShareAlpha returns the error probability that a test may spend at this look
+// if it has a share of what s may spend.
+func ShareAlpha(s judge.Sample, share float64) float64 { return atLook(s, TotalAlpha(s)*share) }
+
 // PassAlpha returns the error probability of the interval that a PASS of s
 // rests on.
 func PassAlpha(s judge.Sample) float64 {
@@ -141,6 +145,14 @@ func atLook(s judge.Sample, alpha float64) float64 {
 	// finite in practice does.
 	const nothing = 1e-100
 	return max(s.Look(alpha), nothing)
+}
+
+// Widen returns limits of a ratio whose margins are wider by an allowance, a
+// share of the level.
+func (l Limits) Widen(allowance float64) Limits {
+	l.MarginHigh *= 1 + allowance
+	l.MarginLow /= 1 + allowance
+	return l
 }
 
 // Map returns the limits on another scale; f must be increasing.
