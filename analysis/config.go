@@ -28,7 +28,12 @@ type Config struct {
 	Assignment judge.Assignment
 	// Alpha is the family-wise error; 0 counts as judge.DefaultAlpha.
 	Alpha float64
+	// Rules decide after the judges.
+	Rules Rules
 }
+
+// Rules are CEL expressions over a judgment (package policy), empty for none.
+type Rules struct{ Fail, Inconclusive, Pass string }
 
 // Scopes are the variables that select each side.
 type Scopes struct {
@@ -54,6 +59,13 @@ type Schedule struct {
 	History time.Duration
 	// LookEvery is how often the growing window is judged; 0 is one look.
 	LookEvery time.Duration
+	// Grace is how long after the end of an interval a look waits for late data.
+	Grace time.Duration
+	// Sliding is the length of a window that slides with the looks; 0 lets it
+	// grow.
+	Sliding time.Duration
+	// Stop says which verdicts end the looks.
+	Stop Stop
 }
 
 // Defaults of a Schedule.
@@ -124,9 +136,9 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("config %q: %s", e.Config, strings.Join(e.Problems, "; "))
 }
 
-// withDefaults returns c with everything filled in that the user left out,
+// WithDefaults returns c with everything filled in that the user left out,
 // or a *ConfigError.
-func (c Config) withDefaults() (Config, error) {
+func (c Config) WithDefaults() (Config, error) {
 	var problems []string
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if c.Alpha == 0 {
@@ -143,14 +155,23 @@ func (c Config) withDefaults() (Config, error) {
 		s.Interval = min(DefaultInterval, s.Duration)
 	}
 	switch {
-	case s.Duration < 0 || s.Interval < 0 || s.Warmup < 0 || s.History < 0:
+	case s.Duration < 0 || s.Interval < 0 || s.Warmup < 0 || s.History < 0 || s.Grace < 0 || s.Sliding < 0:
 		problem("the schedule has a negative duration")
 	case s.LookEvery != 0 && (s.LookEvery < s.Interval || s.LookEvery > s.Duration):
 		problem("looks every %v: they must come at least an interval (%v) apart and within the duration (%v)", s.LookEvery, s.Interval, s.Duration)
+	case s.Sliding != 0 && s.LookEvery == 0:
+		problem("a window that slides over %v needs looks: say how often (schedule.look_every: %v)", s.Sliding, s.Interval)
+	case s.Sliding != 0 && s.Sliding < s.Interval:
+		problem("a window that slides over %v is shorter than an interval (%v)", s.Sliding, s.Interval)
+	case s.LookEvery != 0 && s.Duration/s.LookEvery > MaxLooks:
+		problem("the schedule has more than %d looks: look less often", MaxLooks)
 	case s.Interval > s.Duration:
 		problem("the interval %v is longer than the duration %v", s.Interval, s.Duration)
 	case s.Duration/s.Interval > MaxIntervals || s.History/s.Interval > MaxIntervals:
 		problem("the schedule has more than %d intervals: take a longer interval", MaxIntervals)
+	}
+	if _, err := c.Rules.Compile(); err != nil {
+		problem("%v", err)
 	}
 	if t := c.Traffic; t != nil && !(t.Share > 0 && t.Share < 1) {
 		problem("the canary's share of the traffic is %v: it must be more than 0 and less than 1", t.Share)

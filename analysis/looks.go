@@ -57,6 +57,15 @@ func judgeAt(inputs []Input, calibrated, blind func(alpha float64) float64, alph
 	return Judge(inputs, alpha)
 }
 
+// judgeApart judges one of several windows that slide over each other. How much
+// two of them share is not what the levels of growing windows assume, so that
+// each look gets an equal part of the error (Bonferroni), which holds however
+// they overlap.
+func judgeApart(inputs []Input, at Look, alpha float64) judge.Judgment {
+	part := func(alpha float64) float64 { return alpha / float64(at.Of) }
+	return judgeAt(inputs, part, part, alpha)
+}
+
 // RegularLooks judges windows of a planned length every so many intervals. It
 // keeps nothing of a window, so that whoever judges can ask from anywhere: the
 // earlier looks count as taken. It is safe for concurrent use.
@@ -65,11 +74,19 @@ type RegularLooks struct {
 	calibrated, blind *sequential.Schedule
 }
 
+// regular are the looks that were planned lately: computing their levels takes
+// milliseconds, and most analyses of a server look alike.
+var regular = recent[[2]int, *RegularLooks]{most: 64}
+
 // NewRegularLooks plans a look every so many intervals and one at the horizon.
 func NewRegularLooks(horizon, every int) (*RegularLooks, error) {
 	if horizon < 1 || every < 1 {
 		return nil, fmt.Errorf("looks every %d of %d intervals: both must be at least 1", every, horizon)
 	}
+	return regular.get([2]int{horizon, every}, func() (*RegularLooks, error) { return newRegularLooks(horizon, every) })
+}
+
+func newRegularLooks(horizon, every int) (*RegularLooks, error) {
 	var fractions []float64
 	for n := every; n < horizon; n += every {
 		fractions = append(fractions, float64(n)/float64(horizon))

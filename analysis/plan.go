@@ -34,6 +34,8 @@ type Plan struct {
 	// Signals has one entry a metric, in the config's order, and the traffic
 	// check at the end, if there is one.
 	Signals []PlannedSignal
+	// look is set by a Timeline.
+	look Look
 }
 
 // PlannedSignal is one metric with its expanded queries.
@@ -56,7 +58,7 @@ type PlannedSignal struct {
 // *ConfigError is about the config as a whole; what concerns one metric is
 // in its PlannedSignal.
 func NewPlan(c Config, sources *Sources, window, history metrics.Window) (*Plan, error) {
-	c, err := c.withDefaults()
+	c, err := c.WithDefaults()
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ type Result struct {
 	Look Look
 	// Samples are what the judges saw, by signal name.
 	Samples map[string]judge.Sample
+	// Failures are the reasons of the signals that could not be asked or read.
+	Failures []metrics.Reason
 }
 
 // Look is one of several at a window that grows: number Number, from 1, of Of.
@@ -64,6 +66,9 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if judgment, err = p.Config.Rules.Decide(ctx, judgment, p.facts()); err != nil {
+		return nil, err
+	}
 	r := &Result{
 		Judgment: judgment,
 		Config:   p.Config.Name,
@@ -71,11 +76,14 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 		Window:   p.Window,
 		History:  p.History,
 		Interval: p.Config.Schedule.Interval,
-		Look:     p.look(),
+		Look:     p.lookAt(),
 		Samples:  make(map[string]judge.Sample, len(inputs)),
 	}
 	for _, in := range inputs {
 		r.Samples[in.Sample.Signal.Name] = in.Sample
+		if reason, ok := metrics.ReasonOf(in.Err); ok {
+			r.Failures = append(r.Failures, reason)
+		}
 	}
 	return r, nil
 }
@@ -83,15 +91,19 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 // judge judges at the look that the window has come to.
 func (p *Plan) judge(inputs []Input) (judge.Judgment, error) {
 	s := p.Config.Schedule
-	if s.LookEvery == 0 {
+	switch at := p.lookAt(); {
+	case at.Of == 0:
 		return Judge(inputs, p.Config.Alpha), nil
+	case s.Sliding > 0:
+		return judgeApart(inputs, at, p.Config.Alpha), nil
+	default:
+		horizon, every := p.looks()
+		looks, err := NewRegularLooks(horizon, every)
+		if err != nil {
+			return judge.Judgment{}, fmt.Errorf("config %q: %w", p.Config.Name, err)
+		}
+		return looks.Judge(inputs, int(p.Window.Duration()/s.Interval), p.Config.Alpha)
 	}
-	horizon, every := p.looks()
-	looks, err := NewRegularLooks(horizon, every)
-	if err != nil {
-		return judge.Judgment{}, fmt.Errorf("config %q: %w", p.Config.Name, err)
-	}
-	return looks.Judge(inputs, int(p.Window.Duration()/s.Interval), p.Config.Alpha)
 }
 
 // looks returns how many intervals the window will have, and how many lie
@@ -101,10 +113,14 @@ func (p *Plan) looks() (horizon, every int) {
 	return int(s.Duration / s.Interval), int(s.LookEvery / s.Interval)
 }
 
-// look returns which look the window has come to.
-func (p *Plan) look() Look {
+// lookAt returns which look this is: the one that was planned, or else the one
+// that the window's length tells.
+func (p *Plan) lookAt() Look {
 	if p.Config.Schedule.LookEvery == 0 {
 		return Look{}
+	}
+	if p.look.Number > 0 {
+		return p.look
 	}
 	horizon, every := p.looks()
 	return LookAt(int(p.Window.Duration()/p.Config.Schedule.Interval), horizon, every)

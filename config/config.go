@@ -56,6 +56,23 @@ func Parse(text []byte, path string) (*judgedv1.CanaryConfig, error) {
 // LoadSettings reads a settings file and returns its sources. Paths in it are
 // relative to the file.
 func LoadSettings(path string) ([]metrics.Settings, error) {
+	message, err := LoadServer(path)
+	if err != nil {
+		return nil, err
+	}
+	return Sources(message), nil
+}
+
+// Sources returns the sources of settings by name.
+func Sources(message *judgedv1.Settings) []metrics.Settings {
+	settings := wire.Settings(message)
+	slices.SortFunc(settings, func(a, b metrics.Settings) int { return strings.Compare(a.Name, b.Name) })
+	return settings
+}
+
+// LoadServer reads a settings file. Paths in it become relative to the working
+// directory.
+func LoadServer(path string) (*judgedv1.Settings, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return nil, err
@@ -64,23 +81,77 @@ func LoadSettings(path string) ([]metrics.Settings, error) {
 	if err := parse(text, path, message); err != nil {
 		return nil, err
 	}
-	settings := wire.Settings(message)
 	dir := filepath.Dir(path)
-	for i := range settings {
-		s := &settings[i]
-		if s.Provider == "recording" {
-			s.URL = relativeTo(dir, s.URL)
-		}
-		for _, p := range []*string{&s.TLS.CAFile, &s.TLS.CertFile, &s.TLS.KeyFile, &s.BasicPassword.File, &s.Bearer.File, &s.APIKey.File, &s.AppKey.File} {
-			*p = relativeTo(dir, *p)
-		}
-		for name, secret := range s.Headers {
-			secret.File = relativeTo(dir, secret.File)
-			s.Headers[name] = secret
+	for _, s := range message.GetSources() {
+		if s.GetProvider() == "recording" {
+			s.Url = relativeTo(dir, s.GetUrl())
 		}
 	}
-	slices.SortFunc(settings, func(a, b metrics.Settings) int { return strings.Compare(a.Name, b.Name) })
-	return settings, nil
+	resolve(message.ProtoReflect(), dir)
+	return message, nil
+}
+
+// resolve makes every file of the settings relative to dir: fields are called
+// file, or end in _file.
+func resolve(m protoreflect.Message, dir string) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch name := string(f.Name()); {
+		case f.IsMap():
+			if f.MapValue().Message() != nil {
+				v.Map().Range(func(_ protoreflect.MapKey, one protoreflect.Value) bool {
+					resolve(one.Message(), dir)
+					return true
+				})
+			}
+		case f.IsList():
+			if f.Message() != nil {
+				for i := range v.List().Len() {
+					resolve(v.List().Get(i).Message(), dir)
+				}
+			}
+		case f.Message() != nil:
+			resolve(v.Message(), dir)
+		case f.Kind() == protoreflect.StringKind && (name == "file" || strings.HasSuffix(name, "_file")):
+			m.Set(f, protoreflect.ValueOfString(relativeTo(dir, v.String())))
+		}
+		return true
+	})
+}
+
+// FormatSettings returns settings as YAML. Secrets that stand in them are not
+// shown, only where the others are kept.
+func FormatSettings(s *judgedv1.Settings) ([]byte, error) {
+	shown := proto.CloneOf(s)
+	hide(shown.ProtoReflect())
+	return format(shown, "the settings", nil)
+}
+
+func hide(m protoreflect.Message) {
+	if s, ok := m.Interface().(*judgedv1.Secret); ok {
+		if s.GetValue() != "" {
+			s.From = &judgedv1.Secret_Value{Value: "(not shown)"}
+		}
+		return
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap():
+			if f.MapValue().Message() != nil {
+				v.Map().Range(func(_ protoreflect.MapKey, one protoreflect.Value) bool {
+					hide(one.Message())
+					return true
+				})
+			}
+		case f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				hide(v.List().Get(i).Message())
+			}
+		default:
+			hide(v.Message())
+		}
+		return true
+	})
 }
 
 func relativeTo(dir, path string) string {

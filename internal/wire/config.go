@@ -32,9 +32,15 @@ func Config(c *judgedv1.CanaryConfig) analysis.Config {
 			Interval:  c.GetSchedule().GetInterval().AsDuration(),
 			History:   c.GetSchedule().GetHistory().AsDuration(),
 			LookEvery: c.GetSchedule().GetLookEvery().AsDuration(),
+			Grace:     c.GetSchedule().GetGrace().AsDuration(),
+			Sliding:   c.GetSchedule().GetSliding().AsDuration(),
+			Stop:      stopOf(c.GetSchedule().GetStop()),
 		},
 		Assignment: assignmentOf(c.GetAssignment()),
 		Alpha:      c.GetDecision().GetAlpha(),
+		Rules: analysis.Rules{
+			Fail: c.GetDecision().GetFail(), Inconclusive: c.GetDecision().GetInconclusive(), Pass: c.GetDecision().GetPass(),
+		},
 	}
 	if t := c.GetTraffic(); t != nil {
 		out.Traffic = &analysis.Traffic{Source: t.GetSource(), Query: t.GetQuery(), Share: t.GetShare().GetValue(), Critical: t.GetCritical()}
@@ -59,14 +65,20 @@ func ConfigProto(c analysis.Config) *judgedv1.CanaryConfig {
 			Interval:  duration(c.Schedule.Interval),
 			History:   duration(c.Schedule.History),
 			LookEvery: duration(c.Schedule.LookEvery),
+			Grace:     duration(c.Schedule.Grace),
+			Sliding:   duration(c.Schedule.Sliding),
+			Stop:      stopProto(c.Schedule.Stop),
 		},
 		Assignment: assignmentProto(c.Assignment),
 	}
 	if t := c.Traffic; t != nil {
 		out.Traffic = &judgedv1.Traffic{Source: t.Source, Query: t.Query, Share: wrapped(t.Share), Critical: t.Critical}
 	}
-	if c.Alpha != 0 {
-		out.Decision = &judgedv1.Decision{Alpha: &c.Alpha}
+	if c.Alpha != 0 || c.Rules != (analysis.Rules{}) {
+		out.Decision = &judgedv1.Decision{Fail: c.Rules.Fail, Inconclusive: c.Rules.Inconclusive, Pass: c.Rules.Pass}
+		if c.Alpha != 0 {
+			out.Decision.Alpha = &c.Alpha
+		}
 	}
 	for _, m := range c.Metrics {
 		p := &judgedv1.Metric{
@@ -145,29 +157,46 @@ func Settings(s *judgedv1.Settings) []metrics.Settings {
 	for name, p := range s.GetSources() {
 		one := metrics.Settings{
 			Name: name, Provider: p.GetProvider(), URL: p.GetUrl(),
-			BasicUser: p.GetBasic().GetUsername(), BasicPassword: secret(p.GetBasic().GetPassword()),
-			Bearer: secret(p.GetBearer()), APIKey: secret(p.GetApiKey()), AppKey: secret(p.GetAppKey()),
-			TLS: metrics.TLS{
-				CAFile: p.GetTls().GetCaFile(), CertFile: p.GetTls().GetCertFile(), KeyFile: p.GetTls().GetKeyFile(),
-				ServerName: p.GetTls().GetServerName(), InsecureSkipVerify: p.GetTls().GetInsecureSkipVerify(),
-			},
-			Timeout:          p.GetTimeout().AsDuration(),
-			Attempts:         int(p.GetAttempts()),
-			Concurrency:      int(p.GetConcurrency()),
-			MaxResponseBytes: p.GetMaxResponseBytes(),
-		}
-		for k, v := range p.GetHeaders() {
-			if one.Headers == nil {
-				one.Headers = map[string]metrics.Secret{}
-			}
-			one.Headers[k] = secret(v)
+			BasicUser: p.GetBasic().GetUsername(), BasicPassword: Secret(p.GetBasic().GetPassword()),
+			Bearer: Secret(p.GetBearer()), APIKey: Secret(p.GetApiKey()), AppKey: Secret(p.GetAppKey()),
+			TLS:               TLS(p.GetTls()),
+			Timeout:           p.GetTimeout().AsDuration(),
+			Attempts:          int(p.GetAttempts()),
+			Concurrency:       int(p.GetConcurrency()),
+			MaxResponseBytes:  p.GetMaxResponseBytes(),
+			RequestsPerSecond: p.GetRequestsPerSecond(),
+			Burst:             int(p.GetBurst()),
+			RequestsPerDay:    int(p.GetRequestsPerDay()),
+			MaxWait:           p.GetMaxWait().AsDuration(),
+			Headers:           Secrets(p.GetHeaders()),
 		}
 		out = append(out, one)
 	}
 	return out
 }
 
-func secret(s *judgedv1.Secret) metrics.Secret {
+// TLS returns the plain form.
+func TLS(t *judgedv1.TLS) metrics.TLS {
+	return metrics.TLS{
+		CAFile: t.GetCaFile(), CertFile: t.GetCertFile(), KeyFile: t.GetKeyFile(),
+		ServerName: t.GetServerName(), InsecureSkipVerify: t.GetInsecureSkipVerify(),
+	}
+}
+
+// Secrets returns the plain form of secrets by name; nil for none.
+func Secrets(named map[string]*judgedv1.Secret) map[string]metrics.Secret {
+	if len(named) == 0 {
+		return nil
+	}
+	out := make(map[string]metrics.Secret, len(named))
+	for name, s := range named {
+		out[name] = Secret(s)
+	}
+	return out
+}
+
+// Secret returns the plain form.
+func Secret(s *judgedv1.Secret) metrics.Secret {
 	return metrics.Secret{Env: s.GetEnv(), File: s.GetFile(), Value: s.GetValue()}
 }
 

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/judge"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
@@ -86,6 +87,28 @@ func assignmentProto(a judge.Assignment) judgedv1.Assignment {
 		return judgedv1.Assignment_RANDOMIZED
 	}
 	return judgedv1.Assignment_ASSIGNMENT_UNSPECIFIED
+}
+
+func stopOf(s judgedv1.Stop) analysis.Stop {
+	switch s {
+	case judgedv1.Stop_ON_FAIL:
+		return analysis.StopOnFail
+	case judgedv1.Stop_AT_END:
+		return analysis.StopAtEnd
+	default:
+		return analysis.StopEarly
+	}
+}
+
+func stopProto(s analysis.Stop) judgedv1.Stop {
+	switch s {
+	case analysis.StopOnFail:
+		return judgedv1.Stop_ON_FAIL
+	case analysis.StopAtEnd:
+		return judgedv1.Stop_AT_END
+	default:
+		return judgedv1.Stop_STOP_UNSPECIFIED
+	}
 }
 
 // VerdictProto returns the message's form.

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -38,6 +39,9 @@ const (
 	AnalysisState_COMPLETED AnalysisState = 3
 	// Ended by a caller.
 	AnalysisState_CANCELED AnalysisState = 4
+	// Ended because its last look could not be taken in time; it keeps the
+	// judgment of the last one that could.
+	AnalysisState_EXPIRED AnalysisState = 5
 )
 
 // Enum value maps for AnalysisState.
@@ -48,6 +52,7 @@ var (
 		2: "RUNNING",
 		3: "COMPLETED",
 		4: "CANCELED",
+		5: "EXPIRED",
 	}
 	AnalysisState_value = map[string]int32{
 		"ANALYSIS_STATE_UNSPECIFIED": 0,
@@ -55,6 +60,7 @@ var (
 		"RUNNING":                    2,
 		"COMPLETED":                  3,
 		"CANCELED":                   4,
+		"EXPIRED":                    5,
 	}
 )
 
@@ -111,7 +117,25 @@ type Analysis struct {
 	// Counts up with every change; WatchAnalysis resumes after it.
 	Version int64 `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`
 	// Why it was cancelled, in the caller's words.
-	CancelReason  string `protobuf:"bytes,12,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
+	CancelReason string `protobuf:"bytes,12,opt,name=cancel_reason,json=cancelReason,proto3" json:"cancel_reason,omitempty"`
+	// Who started it.
+	CreatedBy string `protobuf:"bytes,13,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
+	// Who cancelled it.
+	CanceledBy string `protobuf:"bytes,14,opt,name=canceled_by,json=canceledBy,proto3" json:"canceled_by,omitempty"`
+	// How many looks there will be, unless a verdict ends it early.
+	PlannedLooks int32 `protobuf:"varint,15,opt,name=planned_looks,json=plannedLooks,proto3" json:"planned_looks,omitempty"`
+	// When the next look is due; absent when it has ended.
+	NextLookTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=next_look_time,json=nextLookTime,proto3" json:"next_look_time,omitempty"`
+	// When it ends at the latest.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// The seed of whatever is random in its judgments.
+	Seed int64 `protobuf:"varint,18,opt,name=seed,proto3" json:"seed,omitempty"`
+	// The version of judged that started it; judgments have their own.
+	JudgedVersion string `protobuf:"bytes,19,opt,name=judged_version,json=judgedVersion,proto3" json:"judged_version,omitempty"`
+	// Why the latest try of a look failed, if it did and is tried again.
+	Trouble string `protobuf:"bytes,20,opt,name=trouble,proto3" json:"trouble,omitempty"`
+	// What the caller wants to find it by: release, pipeline, ticket.
+	Labels        map[string]string `protobuf:"bytes,21,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,6 +254,69 @@ func (x *Analysis) GetCancelReason() string {
 	return ""
 }
 
+func (x *Analysis) GetCreatedBy() string {
+	if x != nil {
+		return x.CreatedBy
+	}
+	return ""
+}
+
+func (x *Analysis) GetCanceledBy() string {
+	if x != nil {
+		return x.CanceledBy
+	}
+	return ""
+}
+
+func (x *Analysis) GetPlannedLooks() int32 {
+	if x != nil {
+		return x.PlannedLooks
+	}
+	return 0
+}
+
+func (x *Analysis) GetNextLookTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextLookTime
+	}
+	return nil
+}
+
+func (x *Analysis) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Analysis) GetSeed() int64 {
+	if x != nil {
+		return x.Seed
+	}
+	return 0
+}
+
+func (x *Analysis) GetJudgedVersion() string {
+	if x != nil {
+		return x.JudgedVersion
+	}
+	return ""
+}
+
+func (x *Analysis) GetTrouble() string {
+	if x != nil {
+		return x.Trouble
+	}
+	return ""
+}
+
+func (x *Analysis) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
 // StartAnalysisRequest says what to analyse.
 type StartAnalysisRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -244,14 +331,22 @@ type StartAnalysisRequest struct {
 	ConfigRevision int64 `protobuf:"varint,3,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"`
 	// Replaces the config's scopes.
 	Scopes *Scopes `protobuf:"bytes,4,opt,name=scopes,proto3" json:"scopes,omitempty"`
-	// The time to judge. Replaces the config's start, warm-up and duration; it
-	// must be past.
+	// The time to judge, once. Replaces the config's start, warm-up and duration;
+	// it must be past.
 	Window *Window `protobuf:"bytes,5,opt,name=window,proto3" json:"window,omitempty"`
 	// Two requests with the same key start one analysis: the second returns
 	// the first. Deployers send the identity of the release and step.
 	IdempotencyKey string `protobuf:"bytes,6,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The moment of the release; replaces schedule.start. Without either, a live
+	// analysis starts now.
+	Start *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start,proto3" json:"start,omitempty"`
+	// How long after its last look the analysis may still wait for sources that do
+	// not answer. Default 1h.
+	ExpireAfter *durationpb.Duration `protobuf:"bytes,8,opt,name=expire_after,json=expireAfter,proto3" json:"expire_after,omitempty"`
+	// What the caller wants to find it by: release, pipeline, ticket.
+	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StartAnalysisRequest) Reset() {
@@ -337,6 +432,27 @@ func (x *StartAnalysisRequest) GetIdempotencyKey() string {
 	return ""
 }
 
+func (x *StartAnalysisRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *StartAnalysisRequest) GetExpireAfter() *durationpb.Duration {
+	if x != nil {
+		return x.ExpireAfter
+	}
+	return nil
+}
+
+func (x *StartAnalysisRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
 type isStartAnalysisRequest_Config interface {
 	isStartAnalysisRequest_Config()
 }
@@ -405,7 +521,12 @@ func (x *StartAnalysisResponse) GetAnalysis() *Analysis {
 type GetAnalysisRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The analysis' id.
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Wait for a version newer than this one.
+	AfterVersion int64 `protobuf:"varint,2,opt,name=after_version,json=afterVersion,proto3" json:"after_version,omitempty"`
+	// How long to wait for it, at most 60s; then the answer is the analysis as it
+	// is.
+	Wait          *durationpb.Duration `protobuf:"bytes,3,opt,name=wait,proto3" json:"wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -445,6 +566,20 @@ func (x *GetAnalysisRequest) GetId() string {
 		return x.Id
 	}
 	return ""
+}
+
+func (x *GetAnalysisRequest) GetAfterVersion() int64 {
+	if x != nil {
+		return x.AfterVersion
+	}
+	return 0
+}
+
+func (x *GetAnalysisRequest) GetWait() *durationpb.Duration {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
 }
 
 // GetAnalysisResponse holds the analysis.
@@ -505,7 +640,15 @@ type ListAnalysesRequest struct {
 	// Only analyses in this state.
 	State AnalysisState `protobuf:"varint,4,opt,name=state,proto3,enum=judged.v1.AnalysisState" json:"state,omitempty"`
 	// Only analyses with this verdict.
-	Verdict       Verdict `protobuf:"varint,5,opt,name=verdict,proto3,enum=judged.v1.Verdict" json:"verdict,omitempty"`
+	Verdict Verdict `protobuf:"varint,5,opt,name=verdict,proto3,enum=judged.v1.Verdict" json:"verdict,omitempty"`
+	// Only analyses of this application.
+	Application string `protobuf:"bytes,6,opt,name=application,proto3" json:"application,omitempty"`
+	// Only analyses created at or after this moment.
+	CreatedFrom *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_from,json=createdFrom,proto3" json:"created_from,omitempty"`
+	// Only analyses created before this moment.
+	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
+	// Only analyses with all of these labels.
+	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,6 +716,34 @@ func (x *ListAnalysesRequest) GetVerdict() Verdict {
 		return x.Verdict
 	}
 	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *ListAnalysesRequest) GetApplication() string {
+	if x != nil {
+		return x.Application
+	}
+	return ""
+}
+
+func (x *ListAnalysesRequest) GetCreatedFrom() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedFrom
+	}
+	return nil
+}
+
+func (x *ListAnalysesRequest) GetCreatedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedBefore
+	}
+	return nil
+}
+
+func (x *ListAnalysesRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
 }
 
 // ListAnalysesResponse is one page.
@@ -832,11 +1003,487 @@ func (x *CancelAnalysisResponse) GetAnalysis() *Analysis {
 	return nil
 }
 
+// ListLooksRequest names an analysis and pages.
+type ListLooksRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The analysis' id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Only looks after this number.
+	AfterNumber int32 `protobuf:"varint,2,opt,name=after_number,json=afterNumber,proto3" json:"after_number,omitempty"`
+	// At most this many; 0 is 500, more than 2000 is 2000.
+	PageSize      int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLooksRequest) Reset() {
+	*x = ListLooksRequest{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLooksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLooksRequest) ProtoMessage() {}
+
+func (x *ListLooksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLooksRequest.ProtoReflect.Descriptor instead.
+func (*ListLooksRequest) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListLooksRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListLooksRequest) GetAfterNumber() int32 {
+	if x != nil {
+		return x.AfterNumber
+	}
+	return 0
+}
+
+func (x *ListLooksRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+// ListLooksResponse is one page.
+type ListLooksResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The looks by number. Ask again after the last number until there is none.
+	Looks         []*TakenLook `protobuf:"bytes,1,rep,name=looks,proto3" json:"looks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLooksResponse) Reset() {
+	*x = ListLooksResponse{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLooksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLooksResponse) ProtoMessage() {}
+
+func (x *ListLooksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLooksResponse.ProtoReflect.Descriptor instead.
+func (*ListLooksResponse) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListLooksResponse) GetLooks() []*TakenLook {
+	if x != nil {
+		return x.Looks
+	}
+	return nil
+}
+
+// TakenLook is what one look found, in short. The latest judgment is in the
+// analysis; earlier ones follow from the recording.
+type TakenLook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 1.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// When it was due.
+	DueTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	// When it was taken.
+	TakeTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=take_time,json=takeTime,proto3" json:"take_time,omitempty"`
+	// The time that was judged.
+	Window *Window `protobuf:"bytes,4,opt,name=window,proto3" json:"window,omitempty"`
+	// Its verdict.
+	Verdict Verdict `protobuf:"varint,5,opt,name=verdict,proto3,enum=judged.v1.Verdict" json:"verdict,omitempty"`
+	// Its score.
+	Score *float64 `protobuf:"fixed64,6,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// Its sentence.
+	Summary string `protobuf:"bytes,7,opt,name=summary,proto3" json:"summary,omitempty"`
+	// What each signal looked like, in the order of the config.
+	Glimpses []*Glimpse `protobuf:"bytes,8,rep,name=glimpses,proto3" json:"glimpses,omitempty"`
+	// The replica that took it.
+	Replica       string `protobuf:"bytes,9,opt,name=replica,proto3" json:"replica,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakenLook) Reset() {
+	*x = TakenLook{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakenLook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakenLook) ProtoMessage() {}
+
+func (x *TakenLook) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakenLook.ProtoReflect.Descriptor instead.
+func (*TakenLook) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *TakenLook) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *TakenLook) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+func (x *TakenLook) GetTakeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.TakeTime
+	}
+	return nil
+}
+
+func (x *TakenLook) GetWindow() *Window {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *TakenLook) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *TakenLook) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *TakenLook) GetSummary() string {
+	if x != nil {
+		return x.Summary
+	}
+	return ""
+}
+
+func (x *TakenLook) GetGlimpses() []*Glimpse {
+	if x != nil {
+		return x.Glimpses
+	}
+	return nil
+}
+
+func (x *TakenLook) GetReplica() string {
+	if x != nil {
+		return x.Replica
+	}
+	return ""
+}
+
+// Glimpse is one signal at one look.
+type Glimpse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The signal's name.
+	Signal string `protobuf:"bytes,1,opt,name=signal,proto3" json:"signal,omitempty"`
+	// Its verdict.
+	Verdict Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=judged.v1.Verdict" json:"verdict,omitempty"`
+	// Its classification.
+	Classification Classification `protobuf:"varint,3,opt,name=classification,proto3,enum=judged.v1.Classification" json:"classification,omitempty"`
+	// The effect's estimate.
+	Estimate *float64 `protobuf:"fixed64,4,opt,name=estimate,proto3,oneof" json:"estimate,omitempty"`
+	// The lower end of its interval.
+	Low *float64 `protobuf:"fixed64,5,opt,name=low,proto3,oneof" json:"low,omitempty"`
+	// The upper end of its interval.
+	High          *float64 `protobuf:"fixed64,6,opt,name=high,proto3,oneof" json:"high,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Glimpse) Reset() {
+	*x = Glimpse{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Glimpse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Glimpse) ProtoMessage() {}
+
+func (x *Glimpse) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
+func (*Glimpse) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Glimpse) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
+func (x *Glimpse) GetVerdict() Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return Verdict_VERDICT_UNSPECIFIED
+}
+
+func (x *Glimpse) GetClassification() Classification {
+	if x != nil {
+		return x.Classification
+	}
+	return Classification_CLASSIFICATION_UNSPECIFIED
+}
+
+func (x *Glimpse) GetEstimate() float64 {
+	if x != nil && x.Estimate != nil {
+		return *x.Estimate
+	}
+	return 0
+}
+
+func (x *Glimpse) GetLow() float64 {
+	if x != nil && x.Low != nil {
+		return *x.Low
+	}
+	return 0
+}
+
+func (x *Glimpse) GetHigh() float64 {
+	if x != nil && x.High != nil {
+		return *x.High
+	}
+	return 0
+}
+
+// GetRecordingRequest names an analysis.
+type GetRecordingRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The analysis' id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRecordingRequest) Reset() {
+	*x = GetRecordingRequest{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRecordingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRecordingRequest) ProtoMessage() {}
+
+func (x *GetRecordingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRecordingRequest.ProtoReflect.Descriptor instead.
+func (*GetRecordingRequest) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *GetRecordingRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// GetRecordingResponse holds what the sources answered.
+type GetRecordingResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The analysis.
+	Analysis *Analysis `protobuf:"bytes,1,opt,name=analysis,proto3" json:"analysis,omitempty"`
+	// What each look added, in order; package metrics/transcript reads them.
+	Looks         []*RecordedLook `protobuf:"bytes,2,rep,name=looks,proto3" json:"looks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRecordingResponse) Reset() {
+	*x = GetRecordingResponse{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRecordingResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRecordingResponse) ProtoMessage() {}
+
+func (x *GetRecordingResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRecordingResponse.ProtoReflect.Descriptor instead.
+func (*GetRecordingResponse) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *GetRecordingResponse) GetAnalysis() *Analysis {
+	if x != nil {
+		return x.Analysis
+	}
+	return nil
+}
+
+func (x *GetRecordingResponse) GetLooks() []*RecordedLook {
+	if x != nil {
+		return x.Looks
+	}
+	return nil
+}
+
+// RecordedLook is what one look learned from its sources.
+type RecordedLook struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The look's number.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Its points, encoded by package metrics/transcript.
+	Points        []byte `protobuf:"bytes,2,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordedLook) Reset() {
+	*x = RecordedLook{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordedLook) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordedLook) ProtoMessage() {}
+
+func (x *RecordedLook) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordedLook.ProtoReflect.Descriptor instead.
+func (*RecordedLook) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RecordedLook) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *RecordedLook) GetPoints() []byte {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
 var File_judged_v1_analysis_service_proto protoreflect.FileDescriptor
 
 const file_judged_v1_analysis_service_proto_rawDesc = "" +
 	"\n" +
-	" judged/v1/analysis_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\x86\x04\n" +
+	" judged/v1/analysis_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xb3\a\n" +
 	"\bAnalysis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x06config\x18\x02 \x01(\v2\x17.judged.v1.CanaryConfigR\x06config\x12'\n" +
@@ -852,29 +1499,63 @@ const file_judged_v1_analysis_service_proto_rawDesc = "" +
 	"\bend_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x18\n" +
 	"\aversion\x18\v \x01(\x03R\aversion\x12#\n" +
-	"\rcancel_reason\x18\f \x01(\tR\fcancelReason\"\xaf\x02\n" +
+	"\rcancel_reason\x18\f \x01(\tR\fcancelReason\x12\x1d\n" +
+	"\n" +
+	"created_by\x18\r \x01(\tR\tcreatedBy\x12\x1f\n" +
+	"\vcanceled_by\x18\x0e \x01(\tR\n" +
+	"canceledBy\x12#\n" +
+	"\rplanned_looks\x18\x0f \x01(\x05R\fplannedLooks\x12@\n" +
+	"\x0enext_look_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\fnextLookTime\x12;\n" +
+	"\vexpire_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12\x12\n" +
+	"\x04seed\x18\x12 \x01(\x03R\x04seed\x12%\n" +
+	"\x0ejudged_version\x18\x13 \x01(\tR\rjudgedVersion\x12\x18\n" +
+	"\atrouble\x18\x14 \x01(\tR\atrouble\x127\n" +
+	"\x06labels\x18\x15 \x03(\v2\x1f.judged.v1.Analysis.LabelsEntryR\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc7\x06\n" +
 	"\x14StartAnalysisRequest\x121\n" +
 	"\x06inline\x18\x01 \x01(\v2\x17.judged.v1.CanaryConfigH\x00R\x06inline\x12\x18\n" +
 	"\x06stored\x18\x02 \x01(\tH\x00R\x06stored\x120\n" +
 	"\x0fconfig_revision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x0econfigRevision\x12)\n" +
 	"\x06scopes\x18\x04 \x01(\v2\x11.judged.v1.ScopesR\x06scopes\x12)\n" +
 	"\x06window\x18\x05 \x01(\v2\x11.judged.v1.WindowR\x06window\x121\n" +
-	"\x0fidempotency_key\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKeyB\x0f\n" +
+	"\x0fidempotency_key\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x0eidempotencyKey\x120\n" +
+	"\x05start\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\xb6\x01\n" +
+	"\fexpire_after\x18\b \x01(\v2\x19.google.protobuf.DurationBx\xbaHu\xba\x01r\n" +
+	"\x12start.expire_after\x12(expireAfter must be between 0 and 7 days\x1a2this >= duration('0s') && this <= duration('168h')R\vexpireAfter\x12\xef\x01\n" +
+	"\x06labels\x18\t \x03(\v2+.judged.v1.StartAnalysisRequest.LabelsEntryB\xa9\x01\xbaH\xa5\x01\x9a\x01\xa1\x01\x10 \"\x95\x01\xba\x01\x91\x01\n" +
+	"\n" +
+	"label.name\x12Oa label's name is 1 to 63 letters, digits, dots, dashes, slashes or underscores\x1a2this.matches('^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$')*\x05r\x03\x18\xfd\x01R\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x0f\n" +
 	"\x06config\x12\x05\xbaH\x02\b\x01\"H\n" +
 	"\x15StartAnalysisResponse\x12/\n" +
-	"\banalysis\x18\x01 \x01(\v2\x13.judged.v1.AnalysisR\banalysis\"x\n" +
+	"\banalysis\x18\x01 \x01(\v2\x13.judged.v1.AnalysisR\banalysis\"\xd6\x02\n" +
 	"\x12GetAnalysisRequest\x12b\n" +
 	"\x02id\x18\x01 \x01(\tBR\xbaHO\xba\x01L\n" +
-	"\vanalysis.id\x12\x18an analysis id is needed\x1a#size(this) > 0 && size(this) <= 128R\x02id\"F\n" +
+	"\vanalysis.id\x12\x18an analysis id is needed\x1a#size(this) > 0 && size(this) <= 128R\x02id\x12,\n" +
+	"\rafter_version\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\fafterVersion\x12\xad\x01\n" +
+	"\x04wait\x18\x03 \x01(\v2\x19.google.protobuf.DurationB~\xbaH{\xba\x01x\n" +
+	"\ranalysis.wait\x124wait must be between 0 and 60s: ask again after that\x1a1this >= duration('0s') && this <= duration('60s')R\x04wait\"F\n" +
 	"\x13GetAnalysisResponse\x12/\n" +
-	"\banalysis\x18\x01 \x01(\v2\x13.judged.v1.AnalysisR\banalysis\"\xf7\x01\n" +
+	"\banalysis\x18\x01 \x01(\v2\x13.judged.v1.AnalysisR\banalysis\"\xae\x04\n" +
 	"\x13ListAnalysesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12\x1f\n" +
 	"\x06config\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06config\x128\n" +
 	"\x05state\x18\x04 \x01(\x0e2\x18.judged.v1.AnalysisStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x126\n" +
-	"\averdict\x18\x05 \x01(\x0e2\x12.judged.v1.VerdictB\b\xbaH\x05\x82\x01\x02\x10\x01R\averdict\"o\n" +
+	"\averdict\x18\x05 \x01(\x0e2\x12.judged.v1.VerdictB\b\xbaH\x05\x82\x01\x02\x10\x01R\averdict\x12*\n" +
+	"\vapplication\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\vapplication\x12=\n" +
+	"\fcreated_from\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vcreatedFrom\x12A\n" +
+	"\x0ecreated_before\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x12L\n" +
+	"\x06labels\x18\t \x03(\v2*.judged.v1.ListAnalysesRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10\bR\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"o\n" +
 	"\x14ListAnalysesResponse\x12/\n" +
 	"\banalyses\x18\x01 \x03(\v2\x13.judged.v1.AnalysisR\banalyses\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa8\x01\n" +
@@ -889,19 +1570,59 @@ const file_judged_v1_analysis_service_proto_rawDesc = "" +
 	"\vanalysis.id\x12\x18an analysis id is needed\x1a#size(this) > 0 && size(this) <= 128R\x02id\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06reason\"I\n" +
 	"\x16CancelAnalysisResponse\x12/\n" +
-	"\banalysis\x18\x01 \x01(\v2\x13.judged.v1.AnalysisR\banalysis*f\n" +
+	"\banalysis\x18\x01 \x01(\v2\x13.judged.v1.AnalysisR\banalysis\"\xc8\x01\n" +
+	"\x10ListLooksRequest\x12b\n" +
+	"\x02id\x18\x01 \x01(\tBR\xbaHO\xba\x01L\n" +
+	"\vanalysis.id\x12\x18an analysis id is needed\x1a#size(this) > 0 && size(this) <= 128R\x02id\x12*\n" +
+	"\fafter_number\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vafterNumber\x12$\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"?\n" +
+	"\x11ListLooksResponse\x12*\n" +
+	"\x05looks\x18\x01 \x03(\v2\x14.judged.v1.TakenLookR\x05looks\"\xf5\x02\n" +
+	"\tTakenLook\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x125\n" +
+	"\bdue_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x127\n" +
+	"\ttake_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\btakeTime\x12)\n" +
+	"\x06window\x18\x04 \x01(\v2\x11.judged.v1.WindowR\x06window\x12,\n" +
+	"\averdict\x18\x05 \x01(\x0e2\x12.judged.v1.VerdictR\averdict\x12\x19\n" +
+	"\x05score\x18\x06 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x18\n" +
+	"\asummary\x18\a \x01(\tR\asummary\x12.\n" +
+	"\bglimpses\x18\b \x03(\v2\x12.judged.v1.GlimpseR\bglimpses\x12\x18\n" +
+	"\areplica\x18\t \x01(\tR\areplicaB\b\n" +
+	"\x06_score\"\x81\x02\n" +
+	"\aGlimpse\x12\x16\n" +
+	"\x06signal\x18\x01 \x01(\tR\x06signal\x12,\n" +
+	"\averdict\x18\x02 \x01(\x0e2\x12.judged.v1.VerdictR\averdict\x12A\n" +
+	"\x0eclassification\x18\x03 \x01(\x0e2\x19.judged.v1.ClassificationR\x0eclassification\x12\x1f\n" +
+	"\bestimate\x18\x04 \x01(\x01H\x00R\bestimate\x88\x01\x01\x12\x15\n" +
+	"\x03low\x18\x05 \x01(\x01H\x01R\x03low\x88\x01\x01\x12\x17\n" +
+	"\x04high\x18\x06 \x01(\x01H\x02R\x04high\x88\x01\x01B\v\n" +
+	"\t_estimateB\x06\n" +
+	"\x04_lowB\a\n" +
+	"\x05_high\"y\n" +
+	"\x13GetRecordingRequest\x12b\n" +
+	"\x02id\x18\x01 \x01(\tBR\xbaHO\xba\x01L\n" +
+	"\vanalysis.id\x12\x18an analysis id is needed\x1a#size(this) > 0 && size(this) <= 128R\x02id\"v\n" +
+	"\x14GetRecordingResponse\x12/\n" +
+	"\banalysis\x18\x01 \x01(\v2\x13.judged.v1.AnalysisR\banalysis\x12-\n" +
+	"\x05looks\x18\x02 \x03(\v2\x17.judged.v1.RecordedLookR\x05looks\">\n" +
+	"\fRecordedLook\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x16\n" +
+	"\x06points\x18\x02 \x01(\fR\x06points*s\n" +
 	"\rAnalysisState\x12\x1e\n" +
 	"\x1aANALYSIS_STATE_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aPENDING\x10\x01\x12\v\n" +
 	"\aRUNNING\x10\x02\x12\r\n" +
 	"\tCOMPLETED\x10\x03\x12\f\n" +
-	"\bCANCELED\x10\x042\xa6\x04\n" +
+	"\bCANCELED\x10\x04\x12\v\n" +
+	"\aEXPIRED\x10\x052\x8b\x06\n" +
 	"\x0fAnalysisService\x12k\n" +
 	"\rStartAnalysis\x12\x1f.judged.v1.StartAnalysisRequest\x1a .judged.v1.StartAnalysisResponse\"\x17\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/analyses\x12j\n" +
 	"\vGetAnalysis\x12\x1d.judged.v1.GetAnalysisRequest\x1a\x1e.judged.v1.GetAnalysisResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/analyses/{id}\x90\x02\x01\x12h\n" +
 	"\fListAnalyses\x12\x1e.judged.v1.ListAnalysesRequest\x1a\x1f.judged.v1.ListAnalysesResponse\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/analyses\x90\x02\x01\x12T\n" +
 	"\rWatchAnalysis\x12\x1f.judged.v1.WatchAnalysisRequest\x1a .judged.v1.WatchAnalysisResponse0\x01\x12z\n" +
-	"\x0eCancelAnalysis\x12 .judged.v1.CancelAnalysisRequest\x1a!.judged.v1.CancelAnalysisResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/analyses/{id}:cancelB7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
+	"\x0eCancelAnalysis\x12 .judged.v1.CancelAnalysisRequest\x1a!.judged.v1.CancelAnalysisResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/analyses/{id}:cancel\x12j\n" +
+	"\tListLooks\x12\x1b.judged.v1.ListLooksRequest\x1a\x1c.judged.v1.ListLooksResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/analyses/{id}/looks\x90\x02\x01\x12w\n" +
+	"\fGetRecording\x12\x1e.judged.v1.GetRecordingRequest\x1a\x1f.judged.v1.GetRecordingResponse\"&\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/analyses/{id}/recording\x90\x02\x01B7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
 
 var (
 	file_judged_v1_analysis_service_proto_rawDescOnce sync.Once
@@ -916,7 +1637,7 @@ func file_judged_v1_analysis_service_proto_rawDescGZIP() []byte {
 }
 
 var file_judged_v1_analysis_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_judged_v1_analysis_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_judged_v1_analysis_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_judged_v1_analysis_service_proto_goTypes = []any{
 	(AnalysisState)(0),             // 0: judged.v1.AnalysisState
 	(*Analysis)(nil),               // 1: judged.v1.Analysis
@@ -930,46 +1651,82 @@ var file_judged_v1_analysis_service_proto_goTypes = []any{
 	(*WatchAnalysisResponse)(nil),  // 9: judged.v1.WatchAnalysisResponse
 	(*CancelAnalysisRequest)(nil),  // 10: judged.v1.CancelAnalysisRequest
 	(*CancelAnalysisResponse)(nil), // 11: judged.v1.CancelAnalysisResponse
-	(*CanaryConfig)(nil),           // 12: judged.v1.CanaryConfig
-	(*Window)(nil),                 // 13: judged.v1.Window
-	(*Judgment)(nil),               // 14: judged.v1.Judgment
-	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
-	(*Scopes)(nil),                 // 16: judged.v1.Scopes
-	(Verdict)(0),                   // 17: judged.v1.Verdict
+	(*ListLooksRequest)(nil),       // 12: judged.v1.ListLooksRequest
+	(*ListLooksResponse)(nil),      // 13: judged.v1.ListLooksResponse
+	(*TakenLook)(nil),              // 14: judged.v1.TakenLook
+	(*Glimpse)(nil),                // 15: judged.v1.Glimpse
+	(*GetRecordingRequest)(nil),    // 16: judged.v1.GetRecordingRequest
+	(*GetRecordingResponse)(nil),   // 17: judged.v1.GetRecordingResponse
+	(*RecordedLook)(nil),           // 18: judged.v1.RecordedLook
+	nil,                            // 19: judged.v1.Analysis.LabelsEntry
+	nil,                            // 20: judged.v1.StartAnalysisRequest.LabelsEntry
+	nil,                            // 21: judged.v1.ListAnalysesRequest.LabelsEntry
+	(*CanaryConfig)(nil),           // 22: judged.v1.CanaryConfig
+	(*Window)(nil),                 // 23: judged.v1.Window
+	(*Judgment)(nil),               // 24: judged.v1.Judgment
+	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
+	(*Scopes)(nil),                 // 26: judged.v1.Scopes
+	(*durationpb.Duration)(nil),    // 27: google.protobuf.Duration
+	(Verdict)(0),                   // 28: judged.v1.Verdict
+	(Classification)(0),            // 29: judged.v1.Classification
 }
 var file_judged_v1_analysis_service_proto_depIdxs = []int32{
-	12, // 0: judged.v1.Analysis.config:type_name -> judged.v1.CanaryConfig
+	22, // 0: judged.v1.Analysis.config:type_name -> judged.v1.CanaryConfig
 	0,  // 1: judged.v1.Analysis.state:type_name -> judged.v1.AnalysisState
-	13, // 2: judged.v1.Analysis.window:type_name -> judged.v1.Window
-	14, // 3: judged.v1.Analysis.judgment:type_name -> judged.v1.Judgment
-	15, // 4: judged.v1.Analysis.create_time:type_name -> google.protobuf.Timestamp
-	15, // 5: judged.v1.Analysis.update_time:type_name -> google.protobuf.Timestamp
-	15, // 6: judged.v1.Analysis.end_time:type_name -> google.protobuf.Timestamp
-	12, // 7: judged.v1.StartAnalysisRequest.inline:type_name -> judged.v1.CanaryConfig
-	16, // 8: judged.v1.StartAnalysisRequest.scopes:type_name -> judged.v1.Scopes
-	13, // 9: judged.v1.StartAnalysisRequest.window:type_name -> judged.v1.Window
-	1,  // 10: judged.v1.StartAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	1,  // 11: judged.v1.GetAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	0,  // 12: judged.v1.ListAnalysesRequest.state:type_name -> judged.v1.AnalysisState
-	17, // 13: judged.v1.ListAnalysesRequest.verdict:type_name -> judged.v1.Verdict
-	1,  // 14: judged.v1.ListAnalysesResponse.analyses:type_name -> judged.v1.Analysis
-	1,  // 15: judged.v1.WatchAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	1,  // 16: judged.v1.CancelAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	2,  // 17: judged.v1.AnalysisService.StartAnalysis:input_type -> judged.v1.StartAnalysisRequest
-	4,  // 18: judged.v1.AnalysisService.GetAnalysis:input_type -> judged.v1.GetAnalysisRequest
-	6,  // 19: judged.v1.AnalysisService.ListAnalyses:input_type -> judged.v1.ListAnalysesRequest
-	8,  // 20: judged.v1.AnalysisService.WatchAnalysis:input_type -> judged.v1.WatchAnalysisRequest
-	10, // 21: judged.v1.AnalysisService.CancelAnalysis:input_type -> judged.v1.CancelAnalysisRequest
-	3,  // 22: judged.v1.AnalysisService.StartAnalysis:output_type -> judged.v1.StartAnalysisResponse
-	5,  // 23: judged.v1.AnalysisService.GetAnalysis:output_type -> judged.v1.GetAnalysisResponse
-	7,  // 24: judged.v1.AnalysisService.ListAnalyses:output_type -> judged.v1.ListAnalysesResponse
-	9,  // 25: judged.v1.AnalysisService.WatchAnalysis:output_type -> judged.v1.WatchAnalysisResponse
-	11, // 26: judged.v1.AnalysisService.CancelAnalysis:output_type -> judged.v1.CancelAnalysisResponse
-	22, // [22:27] is the sub-list for method output_type
-	17, // [17:22] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	23, // 2: judged.v1.Analysis.window:type_name -> judged.v1.Window
+	24, // 3: judged.v1.Analysis.judgment:type_name -> judged.v1.Judgment
+	25, // 4: judged.v1.Analysis.create_time:type_name -> google.protobuf.Timestamp
+	25, // 5: judged.v1.Analysis.update_time:type_name -> google.protobuf.Timestamp
+	25, // 6: judged.v1.Analysis.end_time:type_name -> google.protobuf.Timestamp
+	25, // 7: judged.v1.Analysis.next_look_time:type_name -> google.protobuf.Timestamp
+	25, // 8: judged.v1.Analysis.expire_time:type_name -> google.protobuf.Timestamp
+	19, // 9: judged.v1.Analysis.labels:type_name -> judged.v1.Analysis.LabelsEntry
+	22, // 10: judged.v1.StartAnalysisRequest.inline:type_name -> judged.v1.CanaryConfig
+	26, // 11: judged.v1.StartAnalysisRequest.scopes:type_name -> judged.v1.Scopes
+	23, // 12: judged.v1.StartAnalysisRequest.window:type_name -> judged.v1.Window
+	25, // 13: judged.v1.StartAnalysisRequest.start:type_name -> google.protobuf.Timestamp
+	27, // 14: judged.v1.StartAnalysisRequest.expire_after:type_name -> google.protobuf.Duration
+	20, // 15: judged.v1.StartAnalysisRequest.labels:type_name -> judged.v1.StartAnalysisRequest.LabelsEntry
+	1,  // 16: judged.v1.StartAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	27, // 17: judged.v1.GetAnalysisRequest.wait:type_name -> google.protobuf.Duration
+	1,  // 18: judged.v1.GetAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	0,  // 19: judged.v1.ListAnalysesRequest.state:type_name -> judged.v1.AnalysisState
+	28, // 20: judged.v1.ListAnalysesRequest.verdict:type_name -> judged.v1.Verdict
+	25, // 21: judged.v1.ListAnalysesRequest.created_from:type_name -> google.protobuf.Timestamp
+	25, // 22: judged.v1.ListAnalysesRequest.created_before:type_name -> google.protobuf.Timestamp
+	21, // 23: judged.v1.ListAnalysesRequest.labels:type_name -> judged.v1.ListAnalysesRequest.LabelsEntry
+	1,  // 24: judged.v1.ListAnalysesResponse.analyses:type_name -> judged.v1.Analysis
+	1,  // 25: judged.v1.WatchAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	1,  // 26: judged.v1.CancelAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	14, // 27: judged.v1.ListLooksResponse.looks:type_name -> judged.v1.TakenLook
+	25, // 28: judged.v1.TakenLook.due_time:type_name -> google.protobuf.Timestamp
+	25, // 29: judged.v1.TakenLook.take_time:type_name -> google.protobuf.Timestamp
+	23, // 30: judged.v1.TakenLook.window:type_name -> judged.v1.Window
+	28, // 31: judged.v1.TakenLook.verdict:type_name -> judged.v1.Verdict
+	15, // 32: judged.v1.TakenLook.glimpses:type_name -> judged.v1.Glimpse
+	28, // 33: judged.v1.Glimpse.verdict:type_name -> judged.v1.Verdict
+	29, // 34: judged.v1.Glimpse.classification:type_name -> judged.v1.Classification
+	1,  // 35: judged.v1.GetRecordingResponse.analysis:type_name -> judged.v1.Analysis
+	18, // 36: judged.v1.GetRecordingResponse.looks:type_name -> judged.v1.RecordedLook
+	2,  // 37: judged.v1.AnalysisService.StartAnalysis:input_type -> judged.v1.StartAnalysisRequest
+	4,  // 38: judged.v1.AnalysisService.GetAnalysis:input_type -> judged.v1.GetAnalysisRequest
+	6,  // 39: judged.v1.AnalysisService.ListAnalyses:input_type -> judged.v1.ListAnalysesRequest
+	8,  // 40: judged.v1.AnalysisService.WatchAnalysis:input_type -> judged.v1.WatchAnalysisRequest
+	10, // 41: judged.v1.AnalysisService.CancelAnalysis:input_type -> judged.v1.CancelAnalysisRequest
+	12, // 42: judged.v1.AnalysisService.ListLooks:input_type -> judged.v1.ListLooksRequest
+	16, // 43: judged.v1.AnalysisService.GetRecording:input_type -> judged.v1.GetRecordingRequest
+	3,  // 44: judged.v1.AnalysisService.StartAnalysis:output_type -> judged.v1.StartAnalysisResponse
+	5,  // 45: judged.v1.AnalysisService.GetAnalysis:output_type -> judged.v1.GetAnalysisResponse
+	7,  // 46: judged.v1.AnalysisService.ListAnalyses:output_type -> judged.v1.ListAnalysesResponse
+	9,  // 47: judged.v1.AnalysisService.WatchAnalysis:output_type -> judged.v1.WatchAnalysisResponse
+	11, // 48: judged.v1.AnalysisService.CancelAnalysis:output_type -> judged.v1.CancelAnalysisResponse
+	13, // 49: judged.v1.AnalysisService.ListLooks:output_type -> judged.v1.ListLooksResponse
+	17, // 50: judged.v1.AnalysisService.GetRecording:output_type -> judged.v1.GetRecordingResponse
+	44, // [44:51] is the sub-list for method output_type
+	37, // [37:44] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_analysis_service_proto_init() }
@@ -983,13 +1740,15 @@ func file_judged_v1_analysis_service_proto_init() {
 		(*StartAnalysisRequest_Inline)(nil),
 		(*StartAnalysisRequest_Stored)(nil),
 	}
+	file_judged_v1_analysis_service_proto_msgTypes[13].OneofWrappers = []any{}
+	file_judged_v1_analysis_service_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_analysis_service_proto_rawDesc), len(file_judged_v1_analysis_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

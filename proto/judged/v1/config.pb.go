@@ -82,6 +82,65 @@ func (Assignment) EnumDescriptor() ([]byte, []int) {
 	return file_judged_v1_config_proto_rawDescGZIP(), []int{0}
 }
 
+// Stop says which verdicts end an analysis before its last look.
+type Stop int32
+
+const (
+	// Not given: early.
+	Stop_STOP_UNSPECIFIED Stop = 0
+	// FAIL, and PASS: every deciding signal's whole interval is inside the
+	// tolerance already.
+	Stop_EARLY Stop = 1
+	// FAIL only: a release that looks good is watched to the end.
+	Stop_ON_FAIL Stop = 2
+	// None: all looks are taken. For measuring, and for deployers that stop by
+	// themselves.
+	Stop_AT_END Stop = 3
+)
+
+// Enum value maps for Stop.
+var (
+	Stop_name = map[int32]string{
+		0: "STOP_UNSPECIFIED",
+		1: "EARLY",
+		2: "ON_FAIL",
+		3: "AT_END",
+	}
+	Stop_value = map[string]int32{
+		"STOP_UNSPECIFIED": 0,
+		"EARLY":            1,
+		"ON_FAIL":          2,
+		"AT_END":           3,
+	}
+)
+
+func (x Stop) Enum() *Stop {
+	p := new(Stop)
+	*p = x
+	return p
+}
+
+func (x Stop) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Stop) Descriptor() protoreflect.EnumDescriptor {
+	return file_judged_v1_config_proto_enumTypes[1].Descriptor()
+}
+
+func (Stop) Type() protoreflect.EnumType {
+	return &file_judged_v1_config_proto_enumTypes[1]
+}
+
+func (x Stop) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Stop.Descriptor instead.
+func (Stop) EnumDescriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
 // Kind says what the numbers of a signal are.
 type Kind int32
 
@@ -129,11 +188,11 @@ func (x Kind) String() string {
 }
 
 func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_judged_v1_config_proto_enumTypes[1].Descriptor()
+	return file_judged_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (Kind) Type() protoreflect.EnumType {
-	return &file_judged_v1_config_proto_enumTypes[1]
+	return &file_judged_v1_config_proto_enumTypes[2]
 }
 
 func (x Kind) Number() protoreflect.EnumNumber {
@@ -142,7 +201,7 @@ func (x Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Kind.Descriptor instead.
 func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // Direction says which change of a signal is bad.
@@ -186,11 +245,11 @@ func (x Direction) String() string {
 }
 
 func (Direction) Descriptor() protoreflect.EnumDescriptor {
-	return file_judged_v1_config_proto_enumTypes[2].Descriptor()
+	return file_judged_v1_config_proto_enumTypes[3].Descriptor()
 }
 
 func (Direction) Type() protoreflect.EnumType {
-	return &file_judged_v1_config_proto_enumTypes[2]
+	return &file_judged_v1_config_proto_enumTypes[3]
 }
 
 func (x Direction) Number() protoreflect.EnumNumber {
@@ -199,7 +258,7 @@ func (x Direction) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Direction.Descriptor instead.
 func (Direction) EnumDescriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 // CanaryConfig says what to compare and how: which signals, from where, which
@@ -227,7 +286,11 @@ type CanaryConfig struct {
 	Assignment Assignment `protobuf:"varint,8,opt,name=assignment,proto3,enum=judged.v1.Assignment" json:"assignment,omitempty"`
 	// How traffic should be split between the sides. With it the split itself is
 	// judged, as a signal called "traffic", by judge srm.
-	Traffic       *Traffic `protobuf:"bytes,9,opt,name=traffic,proto3" json:"traffic,omitempty"`
+	Traffic *Traffic `protobuf:"bytes,9,opt,name=traffic,proto3" json:"traffic,omitempty"`
+	// When a release may be judged good. Outside of these times a PASS is held
+	// back: the verdict is INCONCLUSIVE and says when the next window opens. FAIL is
+	// said at any time.
+	Windows       *DeploymentWindows `protobuf:"bytes,10,opt,name=windows,proto3" json:"windows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -325,6 +388,69 @@ func (x *CanaryConfig) GetTraffic() *Traffic {
 	return nil
 }
 
+func (x *CanaryConfig) GetWindows() *DeploymentWindows {
+	if x != nil {
+		return x.Windows
+	}
+	return nil
+}
+
+// DeploymentWindows are CEL expressions over `now`; see docs/policy.md. A window
+// is open if no deny is true, and some allow is, or there is no allow.
+type DeploymentWindows struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times at which a release may go on.
+	Allow []string `protobuf:"bytes,1,rep,name=allow,proto3" json:"allow,omitempty"`
+	// Times at which it may not, whatever allow says.
+	Deny          []string `protobuf:"bytes,2,rep,name=deny,proto3" json:"deny,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeploymentWindows) Reset() {
+	*x = DeploymentWindows{}
+	mi := &file_judged_v1_config_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeploymentWindows) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeploymentWindows) ProtoMessage() {}
+
+func (x *DeploymentWindows) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeploymentWindows.ProtoReflect.Descriptor instead.
+func (*DeploymentWindows) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DeploymentWindows) GetAllow() []string {
+	if x != nil {
+		return x.Allow
+	}
+	return nil
+}
+
+func (x *DeploymentWindows) GetDeny() []string {
+	if x != nil {
+		return x.Deny
+	}
+	return nil
+}
+
 // Traffic is how requests should be split between the sides. A canary that gets
 // far fewer than its share is not healthy, whatever its latencies say, and what
 // it does get may not be like the rest.
@@ -346,7 +472,7 @@ type Traffic struct {
 
 func (x *Traffic) Reset() {
 	*x = Traffic{}
-	mi := &file_judged_v1_config_proto_msgTypes[1]
+	mi := &file_judged_v1_config_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -358,7 +484,7 @@ func (x *Traffic) String() string {
 func (*Traffic) ProtoMessage() {}
 
 func (x *Traffic) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[1]
+	mi := &file_judged_v1_config_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -371,7 +497,7 @@ func (x *Traffic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Traffic.ProtoReflect.Descriptor instead.
 func (*Traffic) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Traffic) GetSource() string {
@@ -417,7 +543,7 @@ type Scopes struct {
 
 func (x *Scopes) Reset() {
 	*x = Scopes{}
-	mi := &file_judged_v1_config_proto_msgTypes[2]
+	mi := &file_judged_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -429,7 +555,7 @@ func (x *Scopes) String() string {
 func (*Scopes) ProtoMessage() {}
 
 func (x *Scopes) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[2]
+	mi := &file_judged_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -442,7 +568,7 @@ func (x *Scopes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scopes.ProtoReflect.Descriptor instead.
 func (*Scopes) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Scopes) GetBaseline() *Scope {
@@ -472,7 +598,7 @@ type Scope struct {
 
 func (x *Scope) Reset() {
 	*x = Scope{}
-	mi := &file_judged_v1_config_proto_msgTypes[3]
+	mi := &file_judged_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +610,7 @@ func (x *Scope) String() string {
 func (*Scope) ProtoMessage() {}
 
 func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[3]
+	mi := &file_judged_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +623,7 @@ func (x *Scope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scope.ProtoReflect.Descriptor instead.
 func (*Scope) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Scope) GetVariables() map[string]string {
@@ -525,15 +651,26 @@ type Schedule struct {
 	History *durationpb.Duration `protobuf:"bytes,5,opt,name=history,proto3" json:"history,omitempty"`
 	// How often the growing window is judged. All looks together then spend the
 	// error once: early ones must show more to FAIL. Without it there is one look,
-	// and judging again by hand raises more false alarms than promised.
-	LookEvery     *durationpb.Duration `protobuf:"bytes,6,opt,name=look_every,json=lookEvery,proto3" json:"look_every,omitempty"`
+	// and judging again by hand raises more false alarms than promised. A server
+	// looks once an interval unless told otherwise.
+	LookEvery *durationpb.Duration `protobuf:"bytes,6,opt,name=look_every,json=lookEvery,proto3" json:"look_every,omitempty"`
+	// How long a server waits after the end of an interval before it looks, for
+	// data that come late. What comes later still is asked for again at the next
+	// looks. Default 10s, at most half an interval.
+	Grace *durationpb.Duration `protobuf:"bytes,7,opt,name=grace,proto3" json:"grace,omitempty"`
+	// The length of a window that slides: a look then judges only this much time
+	// before it. Without it the window grows from the end of the warm-up, which
+	// finds smaller changes.
+	Sliding *durationpb.Duration `protobuf:"bytes,8,opt,name=sliding,proto3" json:"sliding,omitempty"`
+	// Which verdicts end an analysis before its time. Default EARLY.
+	Stop          Stop `protobuf:"varint,9,opt,name=stop,proto3,enum=judged.v1.Stop" json:"stop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_judged_v1_config_proto_msgTypes[4]
+	mi := &file_judged_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -545,7 +682,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[4]
+	mi := &file_judged_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -558,7 +695,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Schedule) GetStart() *timestamppb.Timestamp {
@@ -603,6 +740,27 @@ func (x *Schedule) GetLookEvery() *durationpb.Duration {
 	return nil
 }
 
+func (x *Schedule) GetGrace() *durationpb.Duration {
+	if x != nil {
+		return x.Grace
+	}
+	return nil
+}
+
+func (x *Schedule) GetSliding() *durationpb.Duration {
+	if x != nil {
+		return x.Sliding
+	}
+	return nil
+}
+
+func (x *Schedule) GetStop() Stop {
+	if x != nil {
+		return x.Stop
+	}
+	return Stop_STOP_UNSPECIFIED
+}
+
 // Margin is the size of a change. A change lies beyond it only if it is
 // beyond both parts. In a file a bare percentage is the relative part:
 // `margin: 5%`.
@@ -619,7 +777,7 @@ type Margin struct {
 
 func (x *Margin) Reset() {
 	*x = Margin{}
-	mi := &file_judged_v1_config_proto_msgTypes[5]
+	mi := &file_judged_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -631,7 +789,7 @@ func (x *Margin) String() string {
 func (*Margin) ProtoMessage() {}
 
 func (x *Margin) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[5]
+	mi := &file_judged_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -644,7 +802,7 @@ func (x *Margin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Margin.ProtoReflect.Descriptor instead.
 func (*Margin) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Margin) GetRelative() float64 {
@@ -710,7 +868,7 @@ type Metric struct {
 
 func (x *Metric) Reset() {
 	*x = Metric{}
-	mi := &file_judged_v1_config_proto_msgTypes[6]
+	mi := &file_judged_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +880,7 @@ func (x *Metric) String() string {
 func (*Metric) ProtoMessage() {}
 
 func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[6]
+	mi := &file_judged_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +893,7 @@ func (x *Metric) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metric.ProtoReflect.Descriptor instead.
 func (*Metric) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Metric) GetName() string {
@@ -841,14 +999,23 @@ type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The family-wise error: the promised chance that a healthy release fails,
 	// over all deciding signals together. Default 0.05.
-	Alpha         *float64 `protobuf:"fixed64,1,opt,name=alpha,proto3,oneof" json:"alpha,omitempty"`
+	Alpha *float64 `protobuf:"fixed64,1,opt,name=alpha,proto3,oneof" json:"alpha,omitempty"`
+	// A CEL expression over the judgment (docs/policy.md). If it is true the verdict
+	// is FAIL, whatever the default would be:
+	// `findings.exists(f, f.critical && f.high)`.
+	Fail string `protobuf:"bytes,2,opt,name=fail,proto3" json:"fail,omitempty"`
+	// If it is true, and fail is not, the verdict is INCONCLUSIVE.
+	Inconclusive string `protobuf:"bytes,3,opt,name=inconclusive,proto3" json:"inconclusive,omitempty"`
+	// If it is true, and neither of the others is, the verdict is PASS. No data is
+	// never a pass.
+	Pass          string `protobuf:"bytes,4,opt,name=pass,proto3" json:"pass,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_judged_v1_config_proto_msgTypes[7]
+	mi := &file_judged_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +1027,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[7]
+	mi := &file_judged_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1040,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Decision) GetAlpha() float64 {
@@ -883,11 +1050,32 @@ func (x *Decision) GetAlpha() float64 {
 	return 0
 }
 
+func (x *Decision) GetFail() string {
+	if x != nil {
+		return x.Fail
+	}
+	return ""
+}
+
+func (x *Decision) GetInconclusive() string {
+	if x != nil {
+		return x.Inconclusive
+	}
+	return ""
+}
+
+func (x *Decision) GetPass() string {
+	if x != nil {
+		return x.Pass
+	}
+	return ""
+}
+
 var File_judged_v1_config_proto protoreflect.FileDescriptor
 
 const file_judged_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x16judged/v1/config.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xd0\x06\n" +
+	"\x16judged/v1/config.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x88\a\n" +
 	"\fCanaryConfig\x12\xbf\x01\n" +
 	"\x04name\x18\x01 \x01(\tB\xaa\x01\xbaH\xa6\x01\xba\x01\xa2\x01\n" +
 	"\vconfig.name\x12`a name is 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\x04name\x12*\n" +
@@ -902,7 +1090,12 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"assignment\x18\b \x01(\x0e2\x15.judged.v1.AssignmentB\b\xbaH\x05\x82\x01\x02\x10\x01R\n" +
 	"assignment\x12,\n" +
-	"\atraffic\x18\t \x01(\v2\x12.judged.v1.TrafficR\atraffic\"\x82\x05\n" +
+	"\atraffic\x18\t \x01(\v2\x12.judged.v1.TrafficR\atraffic\x126\n" +
+	"\awindows\x18\n" +
+	" \x01(\v2\x1c.judged.v1.DeploymentWindowsR\awindows\"_\n" +
+	"\x11DeploymentWindows\x12%\n" +
+	"\x05allow\x18\x01 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10@\"\x05r\x03\x18\x80 R\x05allow\x12#\n" +
+	"\x04deny\x18\x02 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10@\"\x05r\x03\x18\x80 R\x04deny\"\x82\x05\n" +
 	"\aTraffic\x12\xcf\x01\n" +
 	"\x06source\x18\x01 \x01(\tB\xb6\x01\xbaH\xb2\x01\xba\x01\xae\x01\n" +
 	"\x0etraffic.source\x12vtraffic needs a source: the name of a configured source, or on the command line a recording's path or a Prometheus URL\x1a$size(this) > 0 && size(this) <= 4096R\x06source\x12\xb3\x01\n" +
@@ -920,8 +1113,7 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\vscope.value\x12aa scope value is 1 to 253 printable characters without quotes, backslashes, braces or line breaks\x1a6this.matches('^[^\"\\'`\\\\\\\\{}\\\\x00-\\\\x1f\\\\x7f]{1,253}$')R\tvariables\x1a<\n" +
 	"\x0eVariablesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x80\n" +
-	"\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x8e\r\n" +
 	"\bSchedule\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\xa8\x01\n" +
 	"\x06warmup\x18\x02 \x01(\v2\x19.google.protobuf.DurationBu\xbaHr\xba\x01o\n" +
@@ -934,7 +1126,12 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\x10schedule.history\x12)the history must be between 0 and 31 days\x1a2this >= duration('0s') && this <= duration('744h')R\ahistory\x12\xb5\x01\n" +
 	"\n" +
 	"look_every\x18\x06 \x01(\v2\x19.google.protobuf.DurationB{\xbaHx\xba\x01u\n" +
-	"\x13schedule.look_every\x12*looks must be between 1s and 31 days apart\x1a2this >= duration('1s') && this <= duration('744h')R\tlookEvery:\xc1\x02\xbaH\xbd\x02\x1a\xba\x02\n" +
+	"\x13schedule.look_every\x12*looks must be between 1s and 31 days apart\x1a2this >= duration('1s') && this <= duration('744h')R\tlookEvery\x12\xa1\x01\n" +
+	"\x05grace\x18\a \x01(\v2\x19.google.protobuf.DurationBp\xbaHm\xba\x01j\n" +
+	"\x0eschedule.grace\x12%the grace must be between 0 and 1 day\x1a1this >= duration('0s') && this <= duration('24h')R\x05grace\x12\xb8\x01\n" +
+	"\asliding\x18\b \x01(\v2\x19.google.protobuf.DurationB\x82\x01\xbaH\x7f\xba\x01|\n" +
+	"\x10schedule.sliding\x124a sliding window must be between 1s and 31 days long\x1a2this >= duration('1s') && this <= duration('744h')R\asliding\x12-\n" +
+	"\x04stop\x18\t \x01(\x0e2\x0f.judged.v1.StopB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04stop:\xc1\x02\xbaH\xbd\x02\x1a\xba\x02\n" +
 	"\x0fschedule.points\x129duration / interval must be between 1 and 11000 intervals\x1a\xeb\x01!has(this.duration) || !has(this.interval) || this.interval <= duration('0s') || (this.interval <= this.duration && int(this.duration.getSeconds()) / (int(this.interval.getSeconds()) > 0 ? int(this.interval.getSeconds()) : 1) <= 11000)\"\xf0\x02\n" +
 	"\x06Margin\x12\xa4\x01\n" +
 	"\brelative\x18\x01 \x01(\x01B\x82\x01\xbaH\x7f\xba\x01|\n" +
@@ -970,17 +1167,26 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\x15metric.histogram_pods\x12Ka histogram cannot be judged by `pods`: sum it over them, sum by (le) (...)\x1a&this.kind != 4 || size(this.pods) == 0\x1a\xa6\x01\n" +
 	"\x0fmetric.slo_kind\x12q`slo` is for `kind: histogram`; for a share that is measured already (slow requests out of all) use `kind: ratio`\x1a !has(this.slo) || this.kind == 4\x1a\x91\x01\n" +
 	"\fmetric.total\x12Ya ratio needs `total`: the query of what the events are out of (for errors, all requests)\x1a&this.kind != 3 || size(this.total) > 0\x1a\x96\x01\n" +
-	"\x12metric.gauge_total\x12Wa gauge has no `total`; make it `kind: ratio` (events out of a total) or remove `total`\x1a'this.kind != 1 || size(this.total) == 0\"\x9a\x01\n" +
+	"\x12metric.gauge_total\x12Wa gauge has no `total`; make it `kind: ratio` (events out of a total) or remove `total`\x1a'this.kind != 1 || size(this.total) == 0\"\x84\x02\n" +
 	"\bDecision\x12\x83\x01\n" +
 	"\x05alpha\x18\x01 \x01(\x01Bh\xbaHe\xba\x01b\n" +
-	"\x0edecision.alpha\x12/alpha is a probability between 0.000001 and 0.5\x1a\x1fthis >= 0.000001 && this <= 0.5H\x00R\x05alpha\x88\x01\x01B\b\n" +
+	"\x0edecision.alpha\x12/alpha is a probability between 0.000001 and 0.5\x1a\x1fthis >= 0.000001 && this <= 0.5H\x00R\x05alpha\x88\x01\x01\x12\x1c\n" +
+	"\x04fail\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04fail\x12,\n" +
+	"\finconclusive\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\finconclusive\x12\x1c\n" +
+	"\x04pass\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04passB\b\n" +
 	"\x06_alpha*G\n" +
 	"\n" +
 	"Assignment\x12\x1a\n" +
 	"\x16ASSIGNMENT_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tINSTANCES\x10\x01\x12\x0e\n" +
 	"\n" +
-	"RANDOMIZED\x10\x02*L\n" +
+	"RANDOMIZED\x10\x02*@\n" +
+	"\x04Stop\x12\x14\n" +
+	"\x10STOP_UNSPECIFIED\x10\x00\x12\t\n" +
+	"\x05EARLY\x10\x01\x12\v\n" +
+	"\aON_FAIL\x10\x02\x12\n" +
+	"\n" +
+	"\x06AT_END\x10\x03*L\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05GAUGE\x10\x01\x12\t\n" +
@@ -1006,52 +1212,58 @@ func file_judged_v1_config_proto_rawDescGZIP() []byte {
 	return file_judged_v1_config_proto_rawDescData
 }
 
-var file_judged_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_judged_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_judged_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_judged_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_judged_v1_config_proto_goTypes = []any{
 	(Assignment)(0),                // 0: judged.v1.Assignment
-	(Kind)(0),                      // 1: judged.v1.Kind
-	(Direction)(0),                 // 2: judged.v1.Direction
-	(*CanaryConfig)(nil),           // 3: judged.v1.CanaryConfig
-	(*Traffic)(nil),                // 4: judged.v1.Traffic
-	(*Scopes)(nil),                 // 5: judged.v1.Scopes
-	(*Scope)(nil),                  // 6: judged.v1.Scope
-	(*Schedule)(nil),               // 7: judged.v1.Schedule
-	(*Margin)(nil),                 // 8: judged.v1.Margin
-	(*Metric)(nil),                 // 9: judged.v1.Metric
-	(*Decision)(nil),               // 10: judged.v1.Decision
-	nil,                            // 11: judged.v1.Scope.VariablesEntry
-	(*wrapperspb.DoubleValue)(nil), // 12: google.protobuf.DoubleValue
-	(*timestamppb.Timestamp)(nil),  // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 14: google.protobuf.Duration
+	(Stop)(0),                      // 1: judged.v1.Stop
+	(Kind)(0),                      // 2: judged.v1.Kind
+	(Direction)(0),                 // 3: judged.v1.Direction
+	(*CanaryConfig)(nil),           // 4: judged.v1.CanaryConfig
+	(*DeploymentWindows)(nil),      // 5: judged.v1.DeploymentWindows
+	(*Traffic)(nil),                // 6: judged.v1.Traffic
+	(*Scopes)(nil),                 // 7: judged.v1.Scopes
+	(*Scope)(nil),                  // 8: judged.v1.Scope
+	(*Schedule)(nil),               // 9: judged.v1.Schedule
+	(*Margin)(nil),                 // 10: judged.v1.Margin
+	(*Metric)(nil),                 // 11: judged.v1.Metric
+	(*Decision)(nil),               // 12: judged.v1.Decision
+	nil,                            // 13: judged.v1.Scope.VariablesEntry
+	(*wrapperspb.DoubleValue)(nil), // 14: google.protobuf.DoubleValue
+	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 16: google.protobuf.Duration
 }
 var file_judged_v1_config_proto_depIdxs = []int32{
-	5,  // 0: judged.v1.CanaryConfig.scopes:type_name -> judged.v1.Scopes
-	7,  // 1: judged.v1.CanaryConfig.schedule:type_name -> judged.v1.Schedule
-	9,  // 2: judged.v1.CanaryConfig.metrics:type_name -> judged.v1.Metric
-	10, // 3: judged.v1.CanaryConfig.decision:type_name -> judged.v1.Decision
+	7,  // 0: judged.v1.CanaryConfig.scopes:type_name -> judged.v1.Scopes
+	9,  // 1: judged.v1.CanaryConfig.schedule:type_name -> judged.v1.Schedule
+	11, // 2: judged.v1.CanaryConfig.metrics:type_name -> judged.v1.Metric
+	12, // 3: judged.v1.CanaryConfig.decision:type_name -> judged.v1.Decision
 	0,  // 4: judged.v1.CanaryConfig.assignment:type_name -> judged.v1.Assignment
-	4,  // 5: judged.v1.CanaryConfig.traffic:type_name -> judged.v1.Traffic
-	12, // 6: judged.v1.Traffic.share:type_name -> google.protobuf.DoubleValue
-	6,  // 7: judged.v1.Scopes.baseline:type_name -> judged.v1.Scope
-	6,  // 8: judged.v1.Scopes.canary:type_name -> judged.v1.Scope
-	11, // 9: judged.v1.Scope.variables:type_name -> judged.v1.Scope.VariablesEntry
-	13, // 10: judged.v1.Schedule.start:type_name -> google.protobuf.Timestamp
-	14, // 11: judged.v1.Schedule.warmup:type_name -> google.protobuf.Duration
-	14, // 12: judged.v1.Schedule.duration:type_name -> google.protobuf.Duration
-	14, // 13: judged.v1.Schedule.interval:type_name -> google.protobuf.Duration
-	14, // 14: judged.v1.Schedule.history:type_name -> google.protobuf.Duration
-	14, // 15: judged.v1.Schedule.look_every:type_name -> google.protobuf.Duration
-	1,  // 16: judged.v1.Metric.kind:type_name -> judged.v1.Kind
-	2,  // 17: judged.v1.Metric.direction:type_name -> judged.v1.Direction
-	8,  // 18: judged.v1.Metric.margin:type_name -> judged.v1.Margin
-	8,  // 19: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
-	12, // 20: judged.v1.Metric.slo:type_name -> google.protobuf.DoubleValue
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	6,  // 5: judged.v1.CanaryConfig.traffic:type_name -> judged.v1.Traffic
+	5,  // 6: judged.v1.CanaryConfig.windows:type_name -> judged.v1.DeploymentWindows
+	14, // 7: judged.v1.Traffic.share:type_name -> google.protobuf.DoubleValue
+	8,  // 8: judged.v1.Scopes.baseline:type_name -> judged.v1.Scope
+	8,  // 9: judged.v1.Scopes.canary:type_name -> judged.v1.Scope
+	13, // 10: judged.v1.Scope.variables:type_name -> judged.v1.Scope.VariablesEntry
+	15, // 11: judged.v1.Schedule.start:type_name -> google.protobuf.Timestamp
+	16, // 12: judged.v1.Schedule.warmup:type_name -> google.protobuf.Duration
+	16, // 13: judged.v1.Schedule.duration:type_name -> google.protobuf.Duration
+	16, // 14: judged.v1.Schedule.interval:type_name -> google.protobuf.Duration
+	16, // 15: judged.v1.Schedule.history:type_name -> google.protobuf.Duration
+	16, // 16: judged.v1.Schedule.look_every:type_name -> google.protobuf.Duration
+	16, // 17: judged.v1.Schedule.grace:type_name -> google.protobuf.Duration
+	16, // 18: judged.v1.Schedule.sliding:type_name -> google.protobuf.Duration
+	1,  // 19: judged.v1.Schedule.stop:type_name -> judged.v1.Stop
+	2,  // 20: judged.v1.Metric.kind:type_name -> judged.v1.Kind
+	3,  // 21: judged.v1.Metric.direction:type_name -> judged.v1.Direction
+	10, // 22: judged.v1.Metric.margin:type_name -> judged.v1.Margin
+	10, // 23: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
+	14, // 24: judged.v1.Metric.slo:type_name -> google.protobuf.DoubleValue
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_config_proto_init() }
@@ -1059,15 +1271,15 @@ func file_judged_v1_config_proto_init() {
 	if File_judged_v1_config_proto != nil {
 		return
 	}
-	file_judged_v1_config_proto_msgTypes[5].OneofWrappers = []any{}
-	file_judged_v1_config_proto_msgTypes[7].OneofWrappers = []any{}
+	file_judged_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
+	file_judged_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_config_proto_rawDesc), len(file_judged_v1_config_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   9,
+			NumEnums:      4,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,7 +32,11 @@ type StoredConfig struct {
 	// Counts up from 1.
 	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
 	// When this revision was stored.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Who stored it.
+	Author string `protobuf:"bytes,4,opt,name=author,proto3" json:"author,omitempty"`
+	// Why, in the author's words.
+	Comment       string `protobuf:"bytes,5,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -88,11 +92,27 @@ func (x *StoredConfig) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *StoredConfig) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *StoredConfig) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
 // CreateConfigRequest holds a new config.
 type CreateConfigRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The config.
-	Config        *CanaryConfig `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	Config *CanaryConfig `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	// Why, for whoever reads the revisions later.
+	Comment       string `protobuf:"bytes,2,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -132,6 +152,13 @@ func (x *CreateConfigRequest) GetConfig() *CanaryConfig {
 		return x.Config
 	}
 	return nil
+}
+
+func (x *CreateConfigRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 // CreateConfigResponse holds the stored config.
@@ -399,8 +426,10 @@ type UpdateConfigRequest struct {
 	// The revision this one replaces. Anything but the latest is refused, so
 	// that no change is lost.
 	ExpectedRevision int64 `protobuf:"varint,2,opt,name=expected_revision,json=expectedRevision,proto3" json:"expected_revision,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Why, for whoever reads the revisions later.
+	Comment       string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateConfigRequest) Reset() {
@@ -445,6 +474,13 @@ func (x *UpdateConfigRequest) GetExpectedRevision() int64 {
 		return x.ExpectedRevision
 	}
 	return 0
+}
+
+func (x *UpdateConfigRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
 }
 
 // UpdateConfigResponse holds the stored config.
@@ -759,18 +795,617 @@ func (x *PlannedQuery) GetQuery() string {
 	return ""
 }
 
+// ListRevisionsRequest names a config and pages.
+type ListRevisionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The config's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// At most this many; 0 is 50, more than 500 is 500.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the previous answer, to go on after it.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRevisionsRequest) Reset() {
+	*x = ListRevisionsRequest{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRevisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRevisionsRequest) ProtoMessage() {}
+
+func (x *ListRevisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRevisionsRequest.ProtoReflect.Descriptor instead.
+func (*ListRevisionsRequest) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListRevisionsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListRevisionsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListRevisionsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListRevisionsResponse is one page.
+type ListRevisionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page, newest first.
+	Revisions []*StoredConfig `protobuf:"bytes,1,rep,name=revisions,proto3" json:"revisions,omitempty"`
+	// For the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRevisionsResponse) Reset() {
+	*x = ListRevisionsResponse{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRevisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRevisionsResponse) ProtoMessage() {}
+
+func (x *ListRevisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRevisionsResponse.ProtoReflect.Descriptor instead.
+func (*ListRevisionsResponse) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListRevisionsResponse) GetRevisions() []*StoredConfig {
+	if x != nil {
+		return x.Revisions
+	}
+	return nil
+}
+
+func (x *ListRevisionsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DiffRevisionsRequest names two revisions.
+type DiffRevisionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The config's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The older revision; 0 is the one before `to`.
+	From int64 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`
+	// The newer revision; 0 is the latest.
+	To            int64 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffRevisionsRequest) Reset() {
+	*x = DiffRevisionsRequest{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffRevisionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffRevisionsRequest) ProtoMessage() {}
+
+func (x *DiffRevisionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffRevisionsRequest.ProtoReflect.Descriptor instead.
+func (*DiffRevisionsRequest) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *DiffRevisionsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DiffRevisionsRequest) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *DiffRevisionsRequest) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+// DiffRevisionsResponse says what changed.
+type DiffRevisionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The older revision's number.
+	From int64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The newer revision's number.
+	To int64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	// A unified diff of both as YAML; empty if they say the same.
+	Diff          string `protobuf:"bytes,3,opt,name=diff,proto3" json:"diff,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffRevisionsResponse) Reset() {
+	*x = DiffRevisionsResponse{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffRevisionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffRevisionsResponse) ProtoMessage() {}
+
+func (x *DiffRevisionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffRevisionsResponse.ProtoReflect.Descriptor instead.
+func (*DiffRevisionsResponse) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *DiffRevisionsResponse) GetFrom() int64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *DiffRevisionsResponse) GetTo() int64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *DiffRevisionsResponse) GetDiff() string {
+	if x != nil {
+		return x.Diff
+	}
+	return ""
+}
+
+// ExportConfigsRequest chooses configs.
+type ExportConfigsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only these names; none is all.
+	Names []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
+	// From the previous answer, to go on after it.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportConfigsRequest) Reset() {
+	*x = ExportConfigsRequest{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportConfigsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportConfigsRequest) ProtoMessage() {}
+
+func (x *ExportConfigsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportConfigsRequest.ProtoReflect.Descriptor instead.
+func (*ExportConfigsRequest) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ExportConfigsRequest) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+func (x *ExportConfigsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ExportConfigsResponse holds files that ImportConfigs, judged run and judged
+// lint read.
+type ExportConfigsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The configs by name.
+	Configs []*ExportedConfig `protobuf:"bytes,1,rep,name=configs,proto3" json:"configs,omitempty"`
+	// For the next page; empty at the end.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportConfigsResponse) Reset() {
+	*x = ExportConfigsResponse{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportConfigsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportConfigsResponse) ProtoMessage() {}
+
+func (x *ExportConfigsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportConfigsResponse.ProtoReflect.Descriptor instead.
+func (*ExportConfigsResponse) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ExportConfigsResponse) GetConfigs() []*ExportedConfig {
+	if x != nil {
+		return x.Configs
+	}
+	return nil
+}
+
+func (x *ExportConfigsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// ExportedConfig is one config as a file.
+type ExportedConfig struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The config's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The exported revision.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// YAML.
+	Text          string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportedConfig) Reset() {
+	*x = ExportedConfig{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportedConfig) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportedConfig) ProtoMessage() {}
+
+func (x *ExportedConfig) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportedConfig.ProtoReflect.Descriptor instead.
+func (*ExportedConfig) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ExportedConfig) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportedConfig) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ExportedConfig) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// ImportConfigsRequest holds files.
+type ImportConfigsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// YAML or JSON, one config each.
+	Texts []string `protobuf:"bytes,1,rep,name=texts,proto3" json:"texts,omitempty"`
+	// Why, for whoever reads the revisions later.
+	Comment string `protobuf:"bytes,2,opt,name=comment,proto3" json:"comment,omitempty"`
+	// Say what would happen, and do nothing.
+	DryRun        bool `protobuf:"varint,3,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportConfigsRequest) Reset() {
+	*x = ImportConfigsRequest{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportConfigsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportConfigsRequest) ProtoMessage() {}
+
+func (x *ImportConfigsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportConfigsRequest.ProtoReflect.Descriptor instead.
+func (*ImportConfigsRequest) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ImportConfigsRequest) GetTexts() []string {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+func (x *ImportConfigsRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+func (x *ImportConfigsRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+// ImportConfigsResponse says what became of each text, in their order.
+type ImportConfigsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One entry a text.
+	Configs       []*ImportedConfig `protobuf:"bytes,1,rep,name=configs,proto3" json:"configs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportConfigsResponse) Reset() {
+	*x = ImportConfigsResponse{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportConfigsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportConfigsResponse) ProtoMessage() {}
+
+func (x *ImportConfigsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportConfigsResponse.ProtoReflect.Descriptor instead.
+func (*ImportConfigsResponse) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ImportConfigsResponse) GetConfigs() []*ImportedConfig {
+	if x != nil {
+		return x.Configs
+	}
+	return nil
+}
+
+// ImportedConfig says what became of one text.
+type ImportedConfig struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The config's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The revision that says what the text says.
+	Revision int64 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// "created", "updated" or "unchanged".
+	Change        string `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportedConfig) Reset() {
+	*x = ImportedConfig{}
+	mi := &file_judged_v1_config_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportedConfig) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportedConfig) ProtoMessage() {}
+
+func (x *ImportedConfig) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportedConfig.ProtoReflect.Descriptor instead.
+func (*ImportedConfig) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ImportedConfig) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ImportedConfig) GetRevision() int64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *ImportedConfig) GetChange() string {
+	if x != nil {
+		return x.Change
+	}
+	return ""
+}
+
 var File_judged_v1_config_service_proto protoreflect.FileDescriptor
 
 const file_judged_v1_config_service_proto_rawDesc = "" +
 	"\n" +
-	"\x1ejudged/v1/config_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\"\x98\x01\n" +
+	"\x1ejudged/v1/config_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\"\xca\x01\n" +
 	"\fStoredConfig\x12/\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.judged.v1.CanaryConfigR\x06config\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x03R\brevision\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"N\n" +
+	"createTime\x12\x16\n" +
+	"\x06author\x18\x04 \x01(\tR\x06author\x12\x18\n" +
+	"\acomment\x18\x05 \x01(\tR\acomment\"r\n" +
 	"\x13CreateConfigRequest\x127\n" +
-	"\x06config\x18\x01 \x01(\v2\x17.judged.v1.CanaryConfigB\x06\xbaH\x03\xc8\x01\x01R\x06config\"G\n" +
+	"\x06config\x18\x01 \x01(\v2\x17.judged.v1.CanaryConfigB\x06\xbaH\x03\xc8\x01\x01R\x06config\x12\"\n" +
+	"\acomment\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\acomment\"G\n" +
 	"\x14CreateConfigResponse\x12/\n" +
 	"\x06stored\x18\x01 \x01(\v2\x17.judged.v1.StoredConfigR\x06stored\"\xab\x01\n" +
 	"\x10GetConfigRequest\x12r\n" +
@@ -785,11 +1420,12 @@ const file_judged_v1_config_service_proto_rawDesc = "" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"p\n" +
 	"\x13ListConfigsResponse\x121\n" +
 	"\aconfigs\x18\x01 \x03(\v2\x17.judged.v1.StoredConfigR\aconfigs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x91\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb5\x02\n" +
 	"\x13UpdateConfigRequest\x127\n" +
 	"\x06config\x18\x01 \x01(\v2\x17.judged.v1.CanaryConfigB\x06\xbaH\x03\xc8\x01\x01R\x06config\x12\xc0\x01\n" +
 	"\x11expected_revision\x18\x02 \x01(\x03B\x92\x01\xbaH\x8e\x01\xba\x01\x8a\x01\n" +
-	"\x18config.expected_revision\x12dsay which revision this replaces (expectedRevision, from GetConfig), so that nobody's change is lost\x1a\bthis > 0R\x10expectedRevision\"G\n" +
+	"\x18config.expected_revision\x12dsay which revision this replaces (expectedRevision, from GetConfig), so that nobody's change is lost\x1a\bthis > 0R\x10expectedRevision\x12\"\n" +
+	"\acomment\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\acomment\"G\n" +
 	"\x14UpdateConfigResponse\x12/\n" +
 	"\x06stored\x18\x01 \x01(\v2\x17.judged.v1.StoredConfigR\x06stored\"\x89\x01\n" +
 	"\x13DeleteConfigRequest\x12r\n" +
@@ -806,14 +1442,57 @@ const file_judged_v1_config_service_proto_rawDesc = "" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x12\n" +
 	"\x04side\x18\x02 \x01(\tR\x04side\x12\x16\n" +
 	"\x06source\x18\x03 \x01(\tR\x06source\x12\x14\n" +
-	"\x05query\x18\x04 \x01(\tR\x05query2\xa1\x05\n" +
+	"\x05query\x18\x04 \x01(\tR\x05query\"\xd9\x01\n" +
+	"\x14ListRevisionsRequest\x12r\n" +
+	"\x04name\x18\x01 \x01(\tB^\xbaH[\xba\x01X\n" +
+	"\x12config.name.needed\x12\x1ethe name of a config is needed\x1a\"size(this) > 0 && size(this) <= 63R\x04name\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"v\n" +
+	"\x15ListRevisionsResponse\x125\n" +
+	"\trevisions\x18\x01 \x03(\v2\x17.judged.v1.StoredConfigR\trevisions\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc0\x01\n" +
+	"\x14DiffRevisionsRequest\x12r\n" +
+	"\x04name\x18\x01 \x01(\tB^\xbaH[\xba\x01X\n" +
+	"\x12config.name.needed\x12\x1ethe name of a config is needed\x1a\"size(this) > 0 && size(this) <= 63R\x04name\x12\x1b\n" +
+	"\x04from\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x04from\x12\x17\n" +
+	"\x02to\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x02to\"O\n" +
+	"\x15DiffRevisionsResponse\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x03R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x03R\x02to\x12\x12\n" +
+	"\x04diff\x18\x03 \x01(\tR\x04diff\"`\n" +
+	"\x14ExportConfigsRequest\x12\x1f\n" +
+	"\x05names\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05names\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"t\n" +
+	"\x15ExportConfigsResponse\x123\n" +
+	"\aconfigs\x18\x01 \x03(\v2\x19.judged.v1.ExportedConfigR\aconfigs\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"T\n" +
+	"\x0eExportedConfig\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"v\n" +
+	"\x14ImportConfigsRequest\x12!\n" +
+	"\x05texts\x18\x01 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05texts\x12\"\n" +
+	"\acomment\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\acomment\x12\x17\n" +
+	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"L\n" +
+	"\x15ImportConfigsResponse\x123\n" +
+	"\aconfigs\x18\x01 \x03(\v2\x19.judged.v1.ImportedConfigR\aconfigs\"X\n" +
+	"\x0eImportedConfig\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x03R\brevision\x12\x16\n" +
+	"\x06change\x18\x03 \x01(\tR\x06change2\xfc\b\n" +
 	"\rConfigService\x12g\n" +
 	"\fCreateConfig\x12\x1e.judged.v1.CreateConfigRequest\x1a\x1f.judged.v1.CreateConfigResponse\"\x16\x82\xd3\xe4\x93\x02\x10:\x01*\"\v/v1/configs\x12e\n" +
 	"\tGetConfig\x12\x1b.judged.v1.GetConfigRequest\x1a\x1c.judged.v1.GetConfigResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/configs/{name}\x90\x02\x01\x12d\n" +
 	"\vListConfigs\x12\x1d.judged.v1.ListConfigsRequest\x1a\x1e.judged.v1.ListConfigsResponse\"\x16\x82\xd3\xe4\x93\x02\r\x12\v/v1/configs\x90\x02\x01\x12u\n" +
 	"\fUpdateConfig\x12\x1e.judged.v1.UpdateConfigRequest\x1a\x1f.judged.v1.UpdateConfigResponse\"$\x82\xd3\xe4\x93\x02\x1e:\x01*\x1a\x19/v1/configs/{config.name}\x12k\n" +
 	"\fDeleteConfig\x12\x1e.judged.v1.DeleteConfigRequest\x1a\x1f.judged.v1.DeleteConfigResponse\"\x1a\x82\xd3\xe4\x93\x02\x14*\x12/v1/configs/{name}\x12v\n" +
-	"\x0eValidateConfig\x12 .judged.v1.ValidateConfigRequest\x1a!.judged.v1.ValidateConfigResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/configs:validateB7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
+	"\x0eValidateConfig\x12 .judged.v1.ValidateConfigRequest\x1a!.judged.v1.ValidateConfigResponse\"\x1f\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/configs:validate\x12{\n" +
+	"\rListRevisions\x12\x1f.judged.v1.ListRevisionsRequest\x1a .judged.v1.ListRevisionsResponse\"'\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/configs/{name}/revisions\x90\x02\x01\x12v\n" +
+	"\rDiffRevisions\x12\x1f.judged.v1.DiffRevisionsRequest\x1a .judged.v1.DiffRevisionsResponse\"\"\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/configs/{name}:diff\x90\x02\x01\x12q\n" +
+	"\rExportConfigs\x12\x1f.judged.v1.ExportConfigsRequest\x1a .judged.v1.ExportConfigsResponse\"\x1d\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/configs:export\x90\x02\x01\x12q\n" +
+	"\rImportConfigs\x12\x1f.judged.v1.ImportConfigsRequest\x1a .judged.v1.ImportConfigsResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/configs:importB7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
 
 var (
 	file_judged_v1_config_service_proto_rawDescOnce sync.Once
@@ -827,7 +1506,7 @@ func file_judged_v1_config_service_proto_rawDescGZIP() []byte {
 	return file_judged_v1_config_service_proto_rawDescData
 }
 
-var file_judged_v1_config_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_judged_v1_config_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_judged_v1_config_service_proto_goTypes = []any{
 	(*StoredConfig)(nil),           // 0: judged.v1.StoredConfig
 	(*CreateConfigRequest)(nil),    // 1: judged.v1.CreateConfigRequest
@@ -843,36 +1522,57 @@ var file_judged_v1_config_service_proto_goTypes = []any{
 	(*ValidateConfigRequest)(nil),  // 11: judged.v1.ValidateConfigRequest
 	(*ValidateConfigResponse)(nil), // 12: judged.v1.ValidateConfigResponse
 	(*PlannedQuery)(nil),           // 13: judged.v1.PlannedQuery
-	(*CanaryConfig)(nil),           // 14: judged.v1.CanaryConfig
-	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
+	(*ListRevisionsRequest)(nil),   // 14: judged.v1.ListRevisionsRequest
+	(*ListRevisionsResponse)(nil),  // 15: judged.v1.ListRevisionsResponse
+	(*DiffRevisionsRequest)(nil),   // 16: judged.v1.DiffRevisionsRequest
+	(*DiffRevisionsResponse)(nil),  // 17: judged.v1.DiffRevisionsResponse
+	(*ExportConfigsRequest)(nil),   // 18: judged.v1.ExportConfigsRequest
+	(*ExportConfigsResponse)(nil),  // 19: judged.v1.ExportConfigsResponse
+	(*ExportedConfig)(nil),         // 20: judged.v1.ExportedConfig
+	(*ImportConfigsRequest)(nil),   // 21: judged.v1.ImportConfigsRequest
+	(*ImportConfigsResponse)(nil),  // 22: judged.v1.ImportConfigsResponse
+	(*ImportedConfig)(nil),         // 23: judged.v1.ImportedConfig
+	(*CanaryConfig)(nil),           // 24: judged.v1.CanaryConfig
+	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
 }
 var file_judged_v1_config_service_proto_depIdxs = []int32{
-	14, // 0: judged.v1.StoredConfig.config:type_name -> judged.v1.CanaryConfig
-	15, // 1: judged.v1.StoredConfig.create_time:type_name -> google.protobuf.Timestamp
-	14, // 2: judged.v1.CreateConfigRequest.config:type_name -> judged.v1.CanaryConfig
+	24, // 0: judged.v1.StoredConfig.config:type_name -> judged.v1.CanaryConfig
+	25, // 1: judged.v1.StoredConfig.create_time:type_name -> google.protobuf.Timestamp
+	24, // 2: judged.v1.CreateConfigRequest.config:type_name -> judged.v1.CanaryConfig
 	0,  // 3: judged.v1.CreateConfigResponse.stored:type_name -> judged.v1.StoredConfig
 	0,  // 4: judged.v1.GetConfigResponse.stored:type_name -> judged.v1.StoredConfig
 	0,  // 5: judged.v1.ListConfigsResponse.configs:type_name -> judged.v1.StoredConfig
-	14, // 6: judged.v1.UpdateConfigRequest.config:type_name -> judged.v1.CanaryConfig
+	24, // 6: judged.v1.UpdateConfigRequest.config:type_name -> judged.v1.CanaryConfig
 	0,  // 7: judged.v1.UpdateConfigResponse.stored:type_name -> judged.v1.StoredConfig
 	13, // 8: judged.v1.ValidateConfigResponse.queries:type_name -> judged.v1.PlannedQuery
-	1,  // 9: judged.v1.ConfigService.CreateConfig:input_type -> judged.v1.CreateConfigRequest
-	3,  // 10: judged.v1.ConfigService.GetConfig:input_type -> judged.v1.GetConfigRequest
-	5,  // 11: judged.v1.ConfigService.ListConfigs:input_type -> judged.v1.ListConfigsRequest
-	7,  // 12: judged.v1.ConfigService.UpdateConfig:input_type -> judged.v1.UpdateConfigRequest
-	9,  // 13: judged.v1.ConfigService.DeleteConfig:input_type -> judged.v1.DeleteConfigRequest
-	11, // 14: judged.v1.ConfigService.ValidateConfig:input_type -> judged.v1.ValidateConfigRequest
-	2,  // 15: judged.v1.ConfigService.CreateConfig:output_type -> judged.v1.CreateConfigResponse
-	4,  // 16: judged.v1.ConfigService.GetConfig:output_type -> judged.v1.GetConfigResponse
-	6,  // 17: judged.v1.ConfigService.ListConfigs:output_type -> judged.v1.ListConfigsResponse
-	8,  // 18: judged.v1.ConfigService.UpdateConfig:output_type -> judged.v1.UpdateConfigResponse
-	10, // 19: judged.v1.ConfigService.DeleteConfig:output_type -> judged.v1.DeleteConfigResponse
-	12, // 20: judged.v1.ConfigService.ValidateConfig:output_type -> judged.v1.ValidateConfigResponse
-	15, // [15:21] is the sub-list for method output_type
-	9,  // [9:15] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	0,  // 9: judged.v1.ListRevisionsResponse.revisions:type_name -> judged.v1.StoredConfig
+	20, // 10: judged.v1.ExportConfigsResponse.configs:type_name -> judged.v1.ExportedConfig
+	23, // 11: judged.v1.ImportConfigsResponse.configs:type_name -> judged.v1.ImportedConfig
+	1,  // 12: judged.v1.ConfigService.CreateConfig:input_type -> judged.v1.CreateConfigRequest
+	3,  // 13: judged.v1.ConfigService.GetConfig:input_type -> judged.v1.GetConfigRequest
+	5,  // 14: judged.v1.ConfigService.ListConfigs:input_type -> judged.v1.ListConfigsRequest
+	7,  // 15: judged.v1.ConfigService.UpdateConfig:input_type -> judged.v1.UpdateConfigRequest
+	9,  // 16: judged.v1.ConfigService.DeleteConfig:input_type -> judged.v1.DeleteConfigRequest
+	11, // 17: judged.v1.ConfigService.ValidateConfig:input_type -> judged.v1.ValidateConfigRequest
+	14, // 18: judged.v1.ConfigService.ListRevisions:input_type -> judged.v1.ListRevisionsRequest
+	16, // 19: judged.v1.ConfigService.DiffRevisions:input_type -> judged.v1.DiffRevisionsRequest
+	18, // 20: judged.v1.ConfigService.ExportConfigs:input_type -> judged.v1.ExportConfigsRequest
+	21, // 21: judged.v1.ConfigService.ImportConfigs:input_type -> judged.v1.ImportConfigsRequest
+	2,  // 22: judged.v1.ConfigService.CreateConfig:output_type -> judged.v1.CreateConfigResponse
+	4,  // 23: judged.v1.ConfigService.GetConfig:output_type -> judged.v1.GetConfigResponse
+	6,  // 24: judged.v1.ConfigService.ListConfigs:output_type -> judged.v1.ListConfigsResponse
+	8,  // 25: judged.v1.ConfigService.UpdateConfig:output_type -> judged.v1.UpdateConfigResponse
+	10, // 26: judged.v1.ConfigService.DeleteConfig:output_type -> judged.v1.DeleteConfigResponse
+	12, // 27: judged.v1.ConfigService.ValidateConfig:output_type -> judged.v1.ValidateConfigResponse
+	15, // 28: judged.v1.ConfigService.ListRevisions:output_type -> judged.v1.ListRevisionsResponse
+	17, // 29: judged.v1.ConfigService.DiffRevisions:output_type -> judged.v1.DiffRevisionsResponse
+	19, // 30: judged.v1.ConfigService.ExportConfigs:output_type -> judged.v1.ExportConfigsResponse
+	22, // 31: judged.v1.ConfigService.ImportConfigs:output_type -> judged.v1.ImportConfigsResponse
+	22, // [22:32] is the sub-list for method output_type
+	12, // [12:22] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_config_service_proto_init() }
@@ -887,7 +1587,7 @@ func file_judged_v1_config_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_config_service_proto_rawDesc), len(file_judged_v1_config_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -11,6 +11,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	wrapperspb "google.golang.org/protobuf/types/known/wrapperspb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -24,11 +25,48 @@ const (
 )
 
 // Settings is the server's own file: which sources exist and how to reach
-// them. Configs name sources; they never hold addresses or credentials.
+// them, who may call, where things are kept. Configs name sources; they never
+// hold addresses or credentials. `judged serve --print-config` shows what is in
+// force; a flag or a JUDGED_ variable comes before the file.
 type Settings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sources by the name that configs use.
-	Sources       map[string]*SourceSettings `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Sources map[string]*SourceSettings `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The address to listen on. Default 127.0.0.1:8390.
+	Listen string `protobuf:"bytes,2,opt,name=listen,proto3" json:"listen,omitempty"`
+	// A second address, for profiles (pprof) and the metrics page; keep it private.
+	// Default none.
+	DebugListen string `protobuf:"bytes,3,opt,name=debug_listen,json=debugListen,proto3" json:"debug_listen,omitempty"`
+	// Where analyses and configs are kept: a file's path (SQLite), "memory:", or
+	// postgres://user@host/name for several replicas. Default a file in the state
+	// directory of the user, or of the systemd unit.
+	Store string `protobuf:"bytes,4,opt,name=store,proto3" json:"store,omitempty"`
+	// The database's password, if it is not in PGPASSWORD or a passfile.
+	StorePassword *Secret `protobuf:"bytes,5,opt,name=store_password,json=storePassword,proto3" json:"store_password,omitempty"`
+	// The name of this replica in logs and looks. Default the host's name.
+	Replica string `protobuf:"bytes,6,opt,name=replica,proto3" json:"replica,omitempty"`
+	// Where people reach this server, for links in notifications.
+	PublicUrl string `protobuf:"bytes,7,opt,name=public_url,json=publicUrl,proto3" json:"public_url,omitempty"`
+	// HTTPS.
+	Tls *ServerTLS `protobuf:"bytes,8,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Who is believed. Without it nobody is asked who they are, which is only
+	// allowed on loopback.
+	Auth *AuthSettings `protobuf:"bytes,9,opt,name=auth,proto3" json:"auth,omitempty"`
+	// Who may do what: CEL rules (docs/policy.md). Without rules everybody who is
+	// believed may do everything in their tenant.
+	Authorization []*AuthorizationRule `protobuf:"bytes,10,rep,name=authorization,proto3" json:"authorization,omitempty"`
+	// What every config must keep: CEL rules (docs/policy.md).
+	Constraints []*ConfigConstraint `protobuf:"bytes,11,rep,name=constraints,proto3" json:"constraints,omitempty"`
+	// Days that deployment windows can name.
+	Calendars map[string]*Calendar `protobuf:"bytes,12,rep,name=calendars,proto3" json:"calendars,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who hears of what.
+	Notifications *NotificationSettings `protobuf:"bytes,13,opt,name=notifications,proto3" json:"notifications,omitempty"`
+	// What callers can make the server do.
+	Limits *LimitSettings `protobuf:"bytes,14,opt,name=limits,proto3" json:"limits,omitempty"`
+	// When what has ended is forgotten.
+	Retention *RetentionSettings `protobuf:"bytes,15,opt,name=retention,proto3" json:"retention,omitempty"`
+	// Where traces of the server itself go.
+	Telemetry     *TelemetrySettings `protobuf:"bytes,16,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -70,6 +108,1728 @@ func (x *Settings) GetSources() map[string]*SourceSettings {
 	return nil
 }
 
+func (x *Settings) GetListen() string {
+	if x != nil {
+		return x.Listen
+	}
+	return ""
+}
+
+func (x *Settings) GetDebugListen() string {
+	if x != nil {
+		return x.DebugListen
+	}
+	return ""
+}
+
+func (x *Settings) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *Settings) GetStorePassword() *Secret {
+	if x != nil {
+		return x.StorePassword
+	}
+	return nil
+}
+
+func (x *Settings) GetReplica() string {
+	if x != nil {
+		return x.Replica
+	}
+	return ""
+}
+
+func (x *Settings) GetPublicUrl() string {
+	if x != nil {
+		return x.PublicUrl
+	}
+	return ""
+}
+
+func (x *Settings) GetTls() *ServerTLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Settings) GetAuth() *AuthSettings {
+	if x != nil {
+		return x.Auth
+	}
+	return nil
+}
+
+func (x *Settings) GetAuthorization() []*AuthorizationRule {
+	if x != nil {
+		return x.Authorization
+	}
+	return nil
+}
+
+func (x *Settings) GetConstraints() []*ConfigConstraint {
+	if x != nil {
+		return x.Constraints
+	}
+	return nil
+}
+
+func (x *Settings) GetCalendars() map[string]*Calendar {
+	if x != nil {
+		return x.Calendars
+	}
+	return nil
+}
+
+func (x *Settings) GetNotifications() *NotificationSettings {
+	if x != nil {
+		return x.Notifications
+	}
+	return nil
+}
+
+func (x *Settings) GetLimits() *LimitSettings {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *Settings) GetRetention() *RetentionSettings {
+	if x != nil {
+		return x.Retention
+	}
+	return nil
+}
+
+func (x *Settings) GetTelemetry() *TelemetrySettings {
+	if x != nil {
+		return x.Telemetry
+	}
+	return nil
+}
+
+// ServerTLS is the server's certificate. Files are read again when they change.
+type ServerTLS struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The certificate and the chain above it, PEM.
+	CertFile string `protobuf:"bytes,1,opt,name=cert_file,json=certFile,proto3" json:"cert_file,omitempty"`
+	// Its key, PEM.
+	KeyFile string `protobuf:"bytes,2,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
+	// The authorities of clients' certificates, PEM. Without it clients are not
+	// asked for one.
+	ClientCaFile string `protobuf:"bytes,3,opt,name=client_ca_file,json=clientCaFile,proto3" json:"client_ca_file,omitempty"`
+	// Refuse clients without a certificate.
+	RequireClientCert bool `protobuf:"varint,4,opt,name=require_client_cert,json=requireClientCert,proto3" json:"require_client_cert,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ServerTLS) Reset() {
+	*x = ServerTLS{}
+	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServerTLS) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServerTLS) ProtoMessage() {}
+
+func (x *ServerTLS) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServerTLS.ProtoReflect.Descriptor instead.
+func (*ServerTLS) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ServerTLS) GetCertFile() string {
+	if x != nil {
+		return x.CertFile
+	}
+	return ""
+}
+
+func (x *ServerTLS) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *ServerTLS) GetClientCaFile() string {
+	if x != nil {
+		return x.ClientCaFile
+	}
+	return ""
+}
+
+func (x *ServerTLS) GetRequireClientCert() bool {
+	if x != nil {
+		return x.RequireClientCert
+	}
+	return false
+}
+
+// AuthSettings says who is believed (docs/auth.md).
+type AuthSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// OpenID Connect issuers, by any name.
+	Oidc []*OIDCIssuer `protobuf:"bytes,1,rep,name=oidc,proto3" json:"oidc,omitempty"`
+	// Clients' certificates.
+	Mtls *MTLSSettings `protobuf:"bytes,2,opt,name=mtls,proto3" json:"mtls,omitempty"`
+	// A file of hashed tokens; `judged token` makes them.
+	TokensFile string `protobuf:"bytes,3,opt,name=tokens_file,json=tokensFile,proto3" json:"tokens_file,omitempty"`
+	// Let callers in who bring nothing, as "anonymous".
+	Anonymous bool `protobuf:"varint,4,opt,name=anonymous,proto3" json:"anonymous,omitempty"`
+	// The tenant of anonymous callers.
+	AnonymousTenant string `protobuf:"bytes,5,opt,name=anonymous_tenant,json=anonymousTenant,proto3" json:"anonymous_tenant,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *AuthSettings) Reset() {
+	*x = AuthSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthSettings) ProtoMessage() {}
+
+func (x *AuthSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthSettings.ProtoReflect.Descriptor instead.
+func (*AuthSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *AuthSettings) GetOidc() []*OIDCIssuer {
+	if x != nil {
+		return x.Oidc
+	}
+	return nil
+}
+
+func (x *AuthSettings) GetMtls() *MTLSSettings {
+	if x != nil {
+		return x.Mtls
+	}
+	return nil
+}
+
+func (x *AuthSettings) GetTokensFile() string {
+	if x != nil {
+		return x.TokensFile
+	}
+	return ""
+}
+
+func (x *AuthSettings) GetAnonymous() bool {
+	if x != nil {
+		return x.Anonymous
+	}
+	return false
+}
+
+func (x *AuthSettings) GetAnonymousTenant() string {
+	if x != nil {
+		return x.AnonymousTenant
+	}
+	return ""
+}
+
+// OIDCIssuer is one issuer of tokens.
+type OIDCIssuer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its URL, as its tokens have it in `iss`.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// The audiences that mean this server.
+	Audiences []string `protobuf:"bytes,2,rep,name=audiences,proto3" json:"audiences,omitempty"`
+	// Allowed signatures. Default all asymmetric ones.
+	Algorithms []string `protobuf:"bytes,3,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
+	// The claim that is the caller's name. Default sub.
+	NameClaim string `protobuf:"bytes,4,opt,name=name_claim,json=nameClaim,proto3" json:"name_claim,omitempty"`
+	// Put before names.
+	NamePrefix string `protobuf:"bytes,5,opt,name=name_prefix,json=namePrefix,proto3" json:"name_prefix,omitempty"`
+	// The tenant of all of its callers.
+	Tenant string `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The claim that is the caller's tenant, in place of tenant.
+	TenantClaim string `protobuf:"bytes,7,opt,name=tenant_claim,json=tenantClaim,proto3" json:"tenant_claim,omitempty"`
+	// Claims that must have one of some values.
+	RequireClaims map[string]*ClaimValues `protobuf:"bytes,8,rep,name=require_claims,json=requireClaims,proto3" json:"require_claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How far its clock may be off. Default 30s.
+	ClockSkew *durationpb.Duration `protobuf:"bytes,9,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// Authorities of its own certificate, PEM.
+	CaFile string `protobuf:"bytes,10,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// A token to show it, as Kubernetes' API server wants.
+	BearerFile    string `protobuf:"bytes,11,opt,name=bearer_file,json=bearerFile,proto3" json:"bearer_file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OIDCIssuer) Reset() {
+	*x = OIDCIssuer{}
+	mi := &file_judged_v1_settings_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OIDCIssuer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OIDCIssuer) ProtoMessage() {}
+
+func (x *OIDCIssuer) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OIDCIssuer.ProtoReflect.Descriptor instead.
+func (*OIDCIssuer) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *OIDCIssuer) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *OIDCIssuer) GetAudiences() []string {
+	if x != nil {
+		return x.Audiences
+	}
+	return nil
+}
+
+func (x *OIDCIssuer) GetAlgorithms() []string {
+	if x != nil {
+		return x.Algorithms
+	}
+	return nil
+}
+
+func (x *OIDCIssuer) GetNameClaim() string {
+	if x != nil {
+		return x.NameClaim
+	}
+	return ""
+}
+
+func (x *OIDCIssuer) GetNamePrefix() string {
+	if x != nil {
+		return x.NamePrefix
+	}
+	return ""
+}
+
+func (x *OIDCIssuer) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *OIDCIssuer) GetTenantClaim() string {
+	if x != nil {
+		return x.TenantClaim
+	}
+	return ""
+}
+
+func (x *OIDCIssuer) GetRequireClaims() map[string]*ClaimValues {
+	if x != nil {
+		return x.RequireClaims
+	}
+	return nil
+}
+
+func (x *OIDCIssuer) GetClockSkew() *durationpb.Duration {
+	if x != nil {
+		return x.ClockSkew
+	}
+	return nil
+}
+
+func (x *OIDCIssuer) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *OIDCIssuer) GetBearerFile() string {
+	if x != nil {
+		return x.BearerFile
+	}
+	return ""
+}
+
+// ClaimValues are allowed values of a claim.
+type ClaimValues struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of these.
+	Values        []string `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimValues) Reset() {
+	*x = ClaimValues{}
+	mi := &file_judged_v1_settings_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimValues) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimValues) ProtoMessage() {}
+
+func (x *ClaimValues) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimValues.ProtoReflect.Descriptor instead.
+func (*ClaimValues) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ClaimValues) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+// MTLSSettings say how a certificate names a caller.
+type MTLSSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tenant of all callers with a certificate.
+	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// The tenant is the segment of this number in the SPIFFE id's path, 1 for the
+	// first: 2 in spiffe://example.org/ns/payments/sa/ci.
+	TenantSegment int32 `protobuf:"varint,2,opt,name=tenant_segment,json=tenantSegment,proto3" json:"tenant_segment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MTLSSettings) Reset() {
+	*x = MTLSSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MTLSSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MTLSSettings) ProtoMessage() {}
+
+func (x *MTLSSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MTLSSettings.ProtoReflect.Descriptor instead.
+func (*MTLSSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *MTLSSettings) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *MTLSSettings) GetTenantSegment() int32 {
+	if x != nil {
+		return x.TenantSegment
+	}
+	return 0
+}
+
+// AuthorizationRule is one rule.
+type AuthorizationRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name, for refusals.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it allows.
+	Allow string `protobuf:"bytes,2,opt,name=allow,proto3" json:"allow,omitempty"`
+	// What it denies, whatever others allow.
+	Deny          string `protobuf:"bytes,3,opt,name=deny,proto3" json:"deny,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorizationRule) Reset() {
+	*x = AuthorizationRule{}
+	mi := &file_judged_v1_settings_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorizationRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorizationRule) ProtoMessage() {}
+
+func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
+func (*AuthorizationRule) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *AuthorizationRule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AuthorizationRule) GetAllow() string {
+	if x != nil {
+		return x.Allow
+	}
+	return ""
+}
+
+func (x *AuthorizationRule) GetDeny() string {
+	if x != nil {
+		return x.Deny
+	}
+	return ""
+}
+
+// ConfigConstraint is one rule that configs must keep.
+type ConfigConstraint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What must be true.
+	Require string `protobuf:"bytes,2,opt,name=require,proto3" json:"require,omitempty"`
+	// What the author of a config should do.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigConstraint) Reset() {
+	*x = ConfigConstraint{}
+	mi := &file_judged_v1_settings_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigConstraint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigConstraint) ProtoMessage() {}
+
+func (x *ConfigConstraint) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigConstraint.ProtoReflect.Descriptor instead.
+func (*ConfigConstraint) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ConfigConstraint) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ConfigConstraint) GetRequire() string {
+	if x != nil {
+		return x.Require
+	}
+	return ""
+}
+
+func (x *ConfigConstraint) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// Calendar is a list of days.
+type Calendar struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days (2026-12-24) and ranges (2026-12-20/2027-01-04).
+	Dates         []string `protobuf:"bytes,1,rep,name=dates,proto3" json:"dates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Calendar) Reset() {
+	*x = Calendar{}
+	mi := &file_judged_v1_settings_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Calendar) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Calendar) ProtoMessage() {}
+
+func (x *Calendar) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Calendar.ProtoReflect.Descriptor instead.
+func (*Calendar) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Calendar) GetDates() []string {
+	if x != nil {
+		return x.Dates
+	}
+	return nil
+}
+
+// NotificationSettings say who hears of what (docs/notifications.md).
+type NotificationSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Channels by name.
+	Channels map[string]*ChannelSettings `protobuf:"bytes,1,rep,name=channels,proto3" json:"channels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Which events go where.
+	Routes        []*RouteSettings `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotificationSettings) Reset() {
+	*x = NotificationSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotificationSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotificationSettings) ProtoMessage() {}
+
+func (x *NotificationSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotificationSettings.ProtoReflect.Descriptor instead.
+func (*NotificationSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *NotificationSettings) GetChannels() map[string]*ChannelSettings {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+func (x *NotificationSettings) GetRoutes() []*RouteSettings {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+// ChannelSettings is one channel: exactly one kind.
+type ChannelSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kind.
+	//
+	// Types that are valid to be assigned to Kind:
+	//
+	//	*ChannelSettings_Slack
+	//	*ChannelSettings_Email
+	//	*ChannelSettings_Webhook
+	//	*ChannelSettings_Cloudevents
+	//	*ChannelSettings_Pagerduty
+	//	*ChannelSettings_Push
+	Kind isChannelSettings_Kind `protobuf_oneof:"kind"`
+	// The title's template.
+	Title string `protobuf:"bytes,7,opt,name=title,proto3" json:"title,omitempty"`
+	// The body's template.
+	Body string `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
+	// How long one try may take. Default 10s.
+	Timeout *durationpb.Duration `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// TLS.
+	Tls           *TLS `protobuf:"bytes,10,opt,name=tls,proto3" json:"tls,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChannelSettings) Reset() {
+	*x = ChannelSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChannelSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChannelSettings) ProtoMessage() {}
+
+func (x *ChannelSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChannelSettings.ProtoReflect.Descriptor instead.
+func (*ChannelSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ChannelSettings) GetKind() isChannelSettings_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetSlack() *SlackChannel {
+	if x != nil {
+		if x, ok := x.Kind.(*ChannelSettings_Slack); ok {
+			return x.Slack
+		}
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetEmail() *EmailChannel {
+	if x != nil {
+		if x, ok := x.Kind.(*ChannelSettings_Email); ok {
+			return x.Email
+		}
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetWebhook() *WebhookChannel {
+	if x != nil {
+		if x, ok := x.Kind.(*ChannelSettings_Webhook); ok {
+			return x.Webhook
+		}
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetCloudevents() *CloudEventsChannel {
+	if x != nil {
+		if x, ok := x.Kind.(*ChannelSettings_Cloudevents); ok {
+			return x.Cloudevents
+		}
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetPagerduty() *PagerDutyChannel {
+	if x != nil {
+		if x, ok := x.Kind.(*ChannelSettings_Pagerduty); ok {
+			return x.Pagerduty
+		}
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetPush() *PushChannel {
+	if x != nil {
+		if x, ok := x.Kind.(*ChannelSettings_Push); ok {
+			return x.Push
+		}
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ChannelSettings) GetBody() string {
+	if x != nil {
+		return x.Body
+	}
+	return ""
+}
+
+func (x *ChannelSettings) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *ChannelSettings) GetTls() *TLS {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+type isChannelSettings_Kind interface {
+	isChannelSettings_Kind()
+}
+
+type ChannelSettings_Slack struct {
+	// Slack.
+	Slack *SlackChannel `protobuf:"bytes,1,opt,name=slack,proto3,oneof"`
+}
+
+type ChannelSettings_Email struct {
+	// E-mail.
+	Email *EmailChannel `protobuf:"bytes,2,opt,name=email,proto3,oneof"`
+}
+
+type ChannelSettings_Webhook struct {
+	// A signed JSON POST.
+	Webhook *WebhookChannel `protobuf:"bytes,3,opt,name=webhook,proto3,oneof"`
+}
+
+type ChannelSettings_Cloudevents struct {
+	// CloudEvents or CDEvents.
+	Cloudevents *CloudEventsChannel `protobuf:"bytes,4,opt,name=cloudevents,proto3,oneof"`
+}
+
+type ChannelSettings_Pagerduty struct {
+	// PagerDuty.
+	Pagerduty *PagerDutyChannel `protobuf:"bytes,5,opt,name=pagerduty,proto3,oneof"`
+}
+
+type ChannelSettings_Push struct {
+	// Phones, through ntfy.
+	Push *PushChannel `protobuf:"bytes,6,opt,name=push,proto3,oneof"`
+}
+
+func (*ChannelSettings_Slack) isChannelSettings_Kind() {}
+
+func (*ChannelSettings_Email) isChannelSettings_Kind() {}
+
+func (*ChannelSettings_Webhook) isChannelSettings_Kind() {}
+
+func (*ChannelSettings_Cloudevents) isChannelSettings_Kind() {}
+
+func (*ChannelSettings_Pagerduty) isChannelSettings_Kind() {}
+
+func (*ChannelSettings_Push) isChannelSettings_Kind() {}
+
+// SlackChannel is a Slack channel.
+type SlackChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An incoming webhook's address.
+	WebhookUrl *Secret `protobuf:"bytes,1,opt,name=webhook_url,json=webhookUrl,proto3" json:"webhook_url,omitempty"`
+	// A bot's token; needs channel.
+	Token *Secret `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// The channel's id or name.
+	Channel string `protobuf:"bytes,3,opt,name=channel,proto3" json:"channel,omitempty"`
+	// The API's address, if not Slack's.
+	ApiUrl        string `protobuf:"bytes,4,opt,name=api_url,json=apiUrl,proto3" json:"api_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlackChannel) Reset() {
+	*x = SlackChannel{}
+	mi := &file_judged_v1_settings_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlackChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlackChannel) ProtoMessage() {}
+
+func (x *SlackChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlackChannel.ProtoReflect.Descriptor instead.
+func (*SlackChannel) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SlackChannel) GetWebhookUrl() *Secret {
+	if x != nil {
+		return x.WebhookUrl
+	}
+	return nil
+}
+
+func (x *SlackChannel) GetToken() *Secret {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *SlackChannel) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *SlackChannel) GetApiUrl() string {
+	if x != nil {
+		return x.ApiUrl
+	}
+	return ""
+}
+
+// EmailChannel is SMTP.
+type EmailChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The server.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// Its port. Default 587, 465 with tls, 25 with none.
+	Port int32 `protobuf:"varint,2,opt,name=port,proto3" json:"port,omitempty"`
+	// starttls, tls or none. Default starttls.
+	Security string `protobuf:"bytes,3,opt,name=security,proto3" json:"security,omitempty"`
+	// The user.
+	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
+	// Its password.
+	Password *Secret `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
+	// The sender.
+	From string `protobuf:"bytes,6,opt,name=from,proto3" json:"from,omitempty"`
+	// The recipients.
+	To []string `protobuf:"bytes,7,rep,name=to,proto3" json:"to,omitempty"`
+	// The template of the HTML form.
+	Html          string `protobuf:"bytes,8,opt,name=html,proto3" json:"html,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EmailChannel) Reset() {
+	*x = EmailChannel{}
+	mi := &file_judged_v1_settings_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EmailChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EmailChannel) ProtoMessage() {}
+
+func (x *EmailChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EmailChannel.ProtoReflect.Descriptor instead.
+func (*EmailChannel) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *EmailChannel) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *EmailChannel) GetPort() int32 {
+	if x != nil {
+		return x.Port
+	}
+	return 0
+}
+
+func (x *EmailChannel) GetSecurity() string {
+	if x != nil {
+		return x.Security
+	}
+	return ""
+}
+
+func (x *EmailChannel) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *EmailChannel) GetPassword() *Secret {
+	if x != nil {
+		return x.Password
+	}
+	return nil
+}
+
+func (x *EmailChannel) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *EmailChannel) GetTo() []string {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *EmailChannel) GetHtml() string {
+	if x != nil {
+		return x.Html
+	}
+	return ""
+}
+
+// WebhookChannel is a signed JSON POST.
+type WebhookChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Url *Secret `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// Keys to sign with.
+	Secrets []*Secret `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	// Further headers.
+	Headers       map[string]*Secret `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WebhookChannel) Reset() {
+	*x = WebhookChannel{}
+	mi := &file_judged_v1_settings_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WebhookChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WebhookChannel) ProtoMessage() {}
+
+func (x *WebhookChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WebhookChannel.ProtoReflect.Descriptor instead.
+func (*WebhookChannel) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *WebhookChannel) GetUrl() *Secret {
+	if x != nil {
+		return x.Url
+	}
+	return nil
+}
+
+func (x *WebhookChannel) GetSecrets() []*Secret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+func (x *WebhookChannel) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// CloudEventsChannel is CloudEvents over HTTP.
+type CloudEventsChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Url *Secret `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// binary or structured. Default binary.
+	Mode string `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
+	// The events' source. Default /judged.
+	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// Send CDEvents.
+	Cdevents bool `protobuf:"varint,4,opt,name=cdevents,proto3" json:"cdevents,omitempty"`
+	// What the canary runs in; CDEvents need it.
+	Environment string `protobuf:"bytes,5,opt,name=environment,proto3" json:"environment,omitempty"`
+	// Further headers.
+	Headers       map[string]*Secret `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloudEventsChannel) Reset() {
+	*x = CloudEventsChannel{}
+	mi := &file_judged_v1_settings_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloudEventsChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloudEventsChannel) ProtoMessage() {}
+
+func (x *CloudEventsChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloudEventsChannel.ProtoReflect.Descriptor instead.
+func (*CloudEventsChannel) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CloudEventsChannel) GetUrl() *Secret {
+	if x != nil {
+		return x.Url
+	}
+	return nil
+}
+
+func (x *CloudEventsChannel) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *CloudEventsChannel) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *CloudEventsChannel) GetCdevents() bool {
+	if x != nil {
+		return x.Cdevents
+	}
+	return false
+}
+
+func (x *CloudEventsChannel) GetEnvironment() string {
+	if x != nil {
+		return x.Environment
+	}
+	return ""
+}
+
+func (x *CloudEventsChannel) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// PagerDutyChannel is a PagerDuty service.
+type PagerDutyChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its integration key.
+	RoutingKey *Secret `protobuf:"bytes,1,opt,name=routing_key,json=routingKey,proto3" json:"routing_key,omitempty"`
+	// The API's address, if not the usual one.
+	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PagerDutyChannel) Reset() {
+	*x = PagerDutyChannel{}
+	mi := &file_judged_v1_settings_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PagerDutyChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PagerDutyChannel) ProtoMessage() {}
+
+func (x *PagerDutyChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PagerDutyChannel.ProtoReflect.Descriptor instead.
+func (*PagerDutyChannel) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *PagerDutyChannel) GetRoutingKey() *Secret {
+	if x != nil {
+		return x.RoutingKey
+	}
+	return nil
+}
+
+func (x *PagerDutyChannel) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+// PushChannel is a topic of an ntfy server.
+type PushChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The server. Default https://ntfy.sh.
+	Server string `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// The topic.
+	Topic *Secret `protobuf:"bytes,2,opt,name=topic,proto3" json:"topic,omitempty"`
+	// An access token.
+	Token         *Secret `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushChannel) Reset() {
+	*x = PushChannel{}
+	mi := &file_judged_v1_settings_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushChannel) ProtoMessage() {}
+
+func (x *PushChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushChannel.ProtoReflect.Descriptor instead.
+func (*PushChannel) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PushChannel) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *PushChannel) GetTopic() *Secret {
+	if x != nil {
+		return x.Topic
+	}
+	return nil
+}
+
+func (x *PushChannel) GetToken() *Secret {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+// RouteSettings sends events to channels.
+type RouteSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Which events, in CEL; empty for all.
+	When string `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
+	// Where they go.
+	Channels      []string `protobuf:"bytes,3,rep,name=channels,proto3" json:"channels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteSettings) Reset() {
+	*x = RouteSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteSettings) ProtoMessage() {}
+
+func (x *RouteSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteSettings.ProtoReflect.Descriptor instead.
+func (*RouteSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RouteSettings) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RouteSettings) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *RouteSettings) GetChannels() []string {
+	if x != nil {
+		return x.Channels
+	}
+	return nil
+}
+
+// LimitSettings bound what callers can make the server do; 0 is the default.
+type LimitSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes of one request. Default 64 MiB.
+	RequestBytes int64 `protobuf:"varint,1,opt,name=request_bytes,json=requestBytes,proto3" json:"request_bytes,omitempty"`
+	// Calls at the same time, watches apart. Default 128.
+	Requests int32 `protobuf:"varint,2,opt,name=requests,proto3" json:"requests,omitempty"`
+	// Bytes of all calls' bodies together. Default 256 MiB.
+	BodyBytes int64 `protobuf:"varint,3,opt,name=body_bytes,json=bodyBytes,proto3" json:"body_bytes,omitempty"`
+	// Open watches. Default 1000.
+	Watches int32 `protobuf:"varint,4,opt,name=watches,proto3" json:"watches,omitempty"`
+	// How long a call may take. Default 60s.
+	RequestTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=request_timeout,json=requestTimeout,proto3" json:"request_timeout,omitempty"`
+	// Looks at the same time. Default 256.
+	Looks int32 `protobuf:"varint,6,opt,name=looks,proto3" json:"looks,omitempty"`
+	// How long a look may take. Default 10m.
+	LookTimeout *durationpb.Duration `protobuf:"bytes,7,opt,name=look_timeout,json=lookTimeout,proto3" json:"look_timeout,omitempty"`
+	// A tenant's analyses that have not ended. Default 20000.
+	LiveAnalyses int32 `protobuf:"varint,8,opt,name=live_analyses,json=liveAnalyses,proto3" json:"live_analyses,omitempty"`
+	// Revisions of a config that are kept. Default 1000.
+	Revisions int32 `protobuf:"varint,9,opt,name=revisions,proto3" json:"revisions,omitempty"`
+	// Requests a second of one caller. Default no limit.
+	CallerRate float64 `protobuf:"fixed64,10,opt,name=caller_rate,json=callerRate,proto3" json:"caller_rate,omitempty"`
+	// How many of them may come at once. Default the rate.
+	CallerBurst int32 `protobuf:"varint,11,opt,name=caller_burst,json=callerBurst,proto3" json:"caller_burst,omitempty"`
+	// Requests of one caller at the same time. Default no limit.
+	CallerConcurrent int32 `protobuf:"varint,12,opt,name=caller_concurrent,json=callerConcurrent,proto3" json:"caller_concurrent,omitempty"`
+	// Connections to PostgreSQL. Default 16.
+	StoreConnections int32 `protobuf:"varint,13,opt,name=store_connections,json=storeConnections,proto3" json:"store_connections,omitempty"`
+	// How long a stop may take. Default 20s.
+	Grace         *durationpb.Duration `protobuf:"bytes,14,opt,name=grace,proto3" json:"grace,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LimitSettings) Reset() {
+	*x = LimitSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LimitSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LimitSettings) ProtoMessage() {}
+
+func (x *LimitSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LimitSettings.ProtoReflect.Descriptor instead.
+func (*LimitSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *LimitSettings) GetRequestBytes() int64 {
+	if x != nil {
+		return x.RequestBytes
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetRequests() int32 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetBodyBytes() int64 {
+	if x != nil {
+		return x.BodyBytes
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetWatches() int32 {
+	if x != nil {
+		return x.Watches
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetRequestTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.RequestTimeout
+	}
+	return nil
+}
+
+func (x *LimitSettings) GetLooks() int32 {
+	if x != nil {
+		return x.Looks
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetLookTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.LookTimeout
+	}
+	return nil
+}
+
+func (x *LimitSettings) GetLiveAnalyses() int32 {
+	if x != nil {
+		return x.LiveAnalyses
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetRevisions() int32 {
+	if x != nil {
+		return x.Revisions
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetCallerRate() float64 {
+	if x != nil {
+		return x.CallerRate
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetCallerBurst() int32 {
+	if x != nil {
+		return x.CallerBurst
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetCallerConcurrent() int32 {
+	if x != nil {
+		return x.CallerConcurrent
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetStoreConnections() int32 {
+	if x != nil {
+		return x.StoreConnections
+	}
+	return 0
+}
+
+func (x *LimitSettings) GetGrace() *durationpb.Duration {
+	if x != nil {
+		return x.Grace
+	}
+	return nil
+}
+
+// RetentionSettings say when what has ended is forgotten.
+type RetentionSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Analyses with looks and recordings, after their end. Default 720h.
+	Analyses *durationpb.Duration `protobuf:"bytes,1,opt,name=analyses,proto3" json:"analyses,omitempty"`
+	// Audit events. Default 9600h.
+	Audit         *durationpb.Duration `protobuf:"bytes,2,opt,name=audit,proto3" json:"audit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionSettings) Reset() {
+	*x = RetentionSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionSettings) ProtoMessage() {}
+
+func (x *RetentionSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionSettings.ProtoReflect.Descriptor instead.
+func (*RetentionSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RetentionSettings) GetAnalyses() *durationpb.Duration {
+	if x != nil {
+		return x.Analyses
+	}
+	return nil
+}
+
+func (x *RetentionSettings) GetAudit() *durationpb.Duration {
+	if x != nil {
+		return x.Audit
+	}
+	return nil
+}
+
+// TelemetrySettings say where traces of the server itself go.
+type TelemetrySettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An OTLP endpoint over HTTP, such as http://collector:4318. Default none; the
+	// OTEL_EXPORTER_OTLP_* variables work, too.
+	OtlpEndpoint string `protobuf:"bytes,1,opt,name=otlp_endpoint,json=otlpEndpoint,proto3" json:"otlp_endpoint,omitempty"`
+	// The share of traces that are kept, 0 to 1. Default 1.
+	Sample *wrapperspb.DoubleValue `protobuf:"bytes,2,opt,name=sample,proto3" json:"sample,omitempty"`
+	// Further headers, for example credentials.
+	Headers       map[string]*Secret `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TelemetrySettings) Reset() {
+	*x = TelemetrySettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TelemetrySettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TelemetrySettings) ProtoMessage() {}
+
+func (x *TelemetrySettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TelemetrySettings.ProtoReflect.Descriptor instead.
+func (*TelemetrySettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TelemetrySettings) GetOtlpEndpoint() string {
+	if x != nil {
+		return x.OtlpEndpoint
+	}
+	return ""
+}
+
+func (x *TelemetrySettings) GetSample() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Sample
+	}
+	return nil
+}
+
+func (x *TelemetrySettings) GetHeaders() map[string]*Secret {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
 // SourceSettings is one backend.
 type SourceSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -96,14 +1856,22 @@ type SourceSettings struct {
 	// Datadog's two keys.
 	ApiKey *Secret `protobuf:"bytes,11,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
 	// Datadog's application key.
-	AppKey        *Secret `protobuf:"bytes,12,opt,name=app_key,json=appKey,proto3" json:"app_key,omitempty"`
+	AppKey *Secret `protobuf:"bytes,12,opt,name=app_key,json=appKey,proto3" json:"app_key,omitempty"`
+	// Requests a second, retries included. Default no limit.
+	RequestsPerSecond float64 `protobuf:"fixed64,13,opt,name=requests_per_second,json=requestsPerSecond,proto3" json:"requests_per_second,omitempty"`
+	// How many of them may come at once. Default requests_per_second.
+	Burst int32 `protobuf:"varint,14,opt,name=burst,proto3" json:"burst,omitempty"`
+	// Requests in any 24 hours, retries included. Default no limit.
+	RequestsPerDay int32 `protobuf:"varint,15,opt,name=requests_per_day,json=requestsPerDay,proto3" json:"requests_per_day,omitempty"`
+	// How long a query may wait for its turn. Default 1m.
+	MaxWait       *durationpb.Duration `protobuf:"bytes,16,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SourceSettings) Reset() {
 	*x = SourceSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	mi := &file_judged_v1_settings_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -115,7 +1883,7 @@ func (x *SourceSettings) String() string {
 func (*SourceSettings) ProtoMessage() {}
 
 func (x *SourceSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	mi := &file_judged_v1_settings_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -128,7 +1896,7 @@ func (x *SourceSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceSettings.ProtoReflect.Descriptor instead.
 func (*SourceSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SourceSettings) GetProvider() string {
@@ -215,6 +1983,34 @@ func (x *SourceSettings) GetAppKey() *Secret {
 	return nil
 }
 
+func (x *SourceSettings) GetRequestsPerSecond() float64 {
+	if x != nil {
+		return x.RequestsPerSecond
+	}
+	return 0
+}
+
+func (x *SourceSettings) GetBurst() int32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+func (x *SourceSettings) GetRequestsPerDay() int32 {
+	if x != nil {
+		return x.RequestsPerDay
+	}
+	return 0
+}
+
+func (x *SourceSettings) GetMaxWait() *durationpb.Duration {
+	if x != nil {
+		return x.MaxWait
+	}
+	return nil
+}
+
 // BasicAuth is a user name and a password.
 type BasicAuth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -228,7 +2024,7 @@ type BasicAuth struct {
 
 func (x *BasicAuth) Reset() {
 	*x = BasicAuth{}
-	mi := &file_judged_v1_settings_proto_msgTypes[2]
+	mi := &file_judged_v1_settings_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -240,7 +2036,7 @@ func (x *BasicAuth) String() string {
 func (*BasicAuth) ProtoMessage() {}
 
 func (x *BasicAuth) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[2]
+	mi := &file_judged_v1_settings_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -253,7 +2049,7 @@ func (x *BasicAuth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BasicAuth.ProtoReflect.Descriptor instead.
 func (*BasicAuth) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{2}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BasicAuth) GetUsername() string {
@@ -288,7 +2084,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_judged_v1_settings_proto_msgTypes[3]
+	mi := &file_judged_v1_settings_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -300,7 +2096,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[3]
+	mi := &file_judged_v1_settings_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -313,7 +2109,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{3}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Secret) GetFrom() isSecret_From {
@@ -394,7 +2190,7 @@ type TLS struct {
 
 func (x *TLS) Reset() {
 	*x = TLS{}
-	mi := &file_judged_v1_settings_proto_msgTypes[4]
+	mi := &file_judged_v1_settings_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -406,7 +2202,7 @@ func (x *TLS) String() string {
 func (*TLS) ProtoMessage() {}
 
 func (x *TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[4]
+	mi := &file_judged_v1_settings_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -419,7 +2215,7 @@ func (x *TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TLS.ProtoReflect.Descriptor instead.
 func (*TLS) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TLS) GetCaFile() string {
@@ -461,13 +2257,174 @@ var File_judged_v1_settings_proto protoreflect.FileDescriptor
 
 const file_judged_v1_settings_proto_rawDesc = "" +
 	"\n" +
-	"\x18judged/v1/settings.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xe7\x02\n" +
+	"\x18judged/v1/settings.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xdb\t\n" +
 	"\bSettings\x12\x83\x02\n" +
 	"\asources\x18\x01 \x03(\v2 .judged.v1.Settings.SourcesEntryB\xc6\x01\xbaH\xc2\x01\x9a\x01\xbe\x01\x10\xe8\a\"\xb8\x01\xba\x01\xb4\x01\n" +
-	"\x14settings.source_name\x12ia source's name is 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\asources\x1aU\n" +
+	"\x14settings.source_name\x12ia source's name is 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\asources\x12 \n" +
+	"\x06listen\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x06listen\x12+\n" +
+	"\fdebug_listen\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\vdebugListen\x12\x1e\n" +
+	"\x05store\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x05store\x128\n" +
+	"\x0estore_password\x18\x05 \x01(\v2\x11.judged.v1.SecretR\rstorePassword\x12\"\n" +
+	"\areplica\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\areplica\x12'\n" +
+	"\n" +
+	"public_url\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpublicUrl\x12&\n" +
+	"\x03tls\x18\b \x01(\v2\x14.judged.v1.ServerTLSR\x03tls\x12+\n" +
+	"\x04auth\x18\t \x01(\v2\x17.judged.v1.AuthSettingsR\x04auth\x12M\n" +
+	"\rauthorization\x18\n" +
+	" \x03(\v2\x1c.judged.v1.AuthorizationRuleB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\rauthorization\x12H\n" +
+	"\vconstraints\x18\v \x03(\v2\x1b.judged.v1.ConfigConstraintB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\vconstraints\x12J\n" +
+	"\tcalendars\x18\f \x03(\v2\".judged.v1.Settings.CalendarsEntryB\b\xbaH\x05\x9a\x01\x02\x10dR\tcalendars\x12E\n" +
+	"\rnotifications\x18\r \x01(\v2\x1f.judged.v1.NotificationSettingsR\rnotifications\x120\n" +
+	"\x06limits\x18\x0e \x01(\v2\x18.judged.v1.LimitSettingsR\x06limits\x12:\n" +
+	"\tretention\x18\x0f \x01(\v2\x1c.judged.v1.RetentionSettingsR\tretention\x12:\n" +
+	"\ttelemetry\x18\x10 \x01(\v2\x1c.judged.v1.TelemetrySettingsR\ttelemetry\x1aU\n" +
 	"\fSourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
-	"\x05value\x18\x02 \x01(\v2\x19.judged.v1.SourceSettingsR\x05value:\x028\x01\"\xe3\x06\n" +
+	"\x05value\x18\x02 \x01(\v2\x19.judged.v1.SourceSettingsR\x05value:\x028\x01\x1aQ\n" +
+	"\x0eCalendarsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.judged.v1.CalendarR\x05value:\x028\x01\"\xab\x01\n" +
+	"\tServerTLS\x12$\n" +
+	"\tcert_file\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertFile\x12\"\n" +
+	"\bkey_file\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyFile\x12$\n" +
+	"\x0eclient_ca_file\x18\x03 \x01(\tR\fclientCaFile\x12.\n" +
+	"\x13require_client_cert\x18\x04 \x01(\bR\x11requireClientCert\"\xda\x01\n" +
+	"\fAuthSettings\x123\n" +
+	"\x04oidc\x18\x01 \x03(\v2\x15.judged.v1.OIDCIssuerB\b\xbaH\x05\x92\x01\x02\x10 R\x04oidc\x12+\n" +
+	"\x04mtls\x18\x02 \x01(\v2\x17.judged.v1.MTLSSettingsR\x04mtls\x12\x1f\n" +
+	"\vtokens_file\x18\x03 \x01(\tR\n" +
+	"tokensFile\x12\x1c\n" +
+	"\tanonymous\x18\x04 \x01(\bR\tanonymous\x12)\n" +
+	"\x10anonymous_tenant\x18\x05 \x01(\tR\x0fanonymousTenant\"\x89\x04\n" +
+	"\n" +
+	"OIDCIssuer\x12\x19\n" +
+	"\x03url\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03url\x12&\n" +
+	"\taudiences\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\taudiences\x12\x1e\n" +
+	"\n" +
+	"algorithms\x18\x03 \x03(\tR\n" +
+	"algorithms\x12\x1d\n" +
+	"\n" +
+	"name_claim\x18\x04 \x01(\tR\tnameClaim\x12\x1f\n" +
+	"\vname_prefix\x18\x05 \x01(\tR\n" +
+	"namePrefix\x12\x16\n" +
+	"\x06tenant\x18\x06 \x01(\tR\x06tenant\x12!\n" +
+	"\ftenant_claim\x18\a \x01(\tR\vtenantClaim\x12O\n" +
+	"\x0erequire_claims\x18\b \x03(\v2(.judged.v1.OIDCIssuer.RequireClaimsEntryR\rrequireClaims\x128\n" +
+	"\n" +
+	"clock_skew\x18\t \x01(\v2\x19.google.protobuf.DurationR\tclockSkew\x12\x17\n" +
+	"\aca_file\x18\n" +
+	" \x01(\tR\x06caFile\x12\x1f\n" +
+	"\vbearer_file\x18\v \x01(\tR\n" +
+	"bearerFile\x1aX\n" +
+	"\x12RequireClaimsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.judged.v1.ClaimValuesR\x05value:\x028\x01\"%\n" +
+	"\vClaimValues\x12\x16\n" +
+	"\x06values\x18\x01 \x03(\tR\x06values\"V\n" +
+	"\fMTLSSettings\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12.\n" +
+	"\x0etenant_segment\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\rtenantSegment\"Q\n" +
+	"\x11AuthorizationRule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05allow\x18\x02 \x01(\tR\x05allow\x12\x12\n" +
+	"\x04deny\x18\x03 \x01(\tR\x04deny\"Z\n" +
+	"\x10ConfigConstraint\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\arequire\x18\x02 \x01(\tR\arequire\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\" \n" +
+	"\bCalendar\x12\x14\n" +
+	"\x05dates\x18\x01 \x03(\tR\x05dates\"\x81\x02\n" +
+	"\x14NotificationSettings\x12S\n" +
+	"\bchannels\x18\x01 \x03(\v2-.judged.v1.NotificationSettings.ChannelsEntryB\b\xbaH\x05\x9a\x01\x02\x10dR\bchannels\x12;\n" +
+	"\x06routes\x18\x02 \x03(\v2\x18.judged.v1.RouteSettingsB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06routes\x1aW\n" +
+	"\rChannelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x120\n" +
+	"\x05value\x18\x02 \x01(\v2\x1a.judged.v1.ChannelSettingsR\x05value:\x028\x01\"\xe8\x03\n" +
+	"\x0fChannelSettings\x12/\n" +
+	"\x05slack\x18\x01 \x01(\v2\x17.judged.v1.SlackChannelH\x00R\x05slack\x12/\n" +
+	"\x05email\x18\x02 \x01(\v2\x17.judged.v1.EmailChannelH\x00R\x05email\x125\n" +
+	"\awebhook\x18\x03 \x01(\v2\x19.judged.v1.WebhookChannelH\x00R\awebhook\x12A\n" +
+	"\vcloudevents\x18\x04 \x01(\v2\x1d.judged.v1.CloudEventsChannelH\x00R\vcloudevents\x12;\n" +
+	"\tpagerduty\x18\x05 \x01(\v2\x1b.judged.v1.PagerDutyChannelH\x00R\tpagerduty\x12,\n" +
+	"\x04push\x18\x06 \x01(\v2\x16.judged.v1.PushChannelH\x00R\x04push\x12\x14\n" +
+	"\x05title\x18\a \x01(\tR\x05title\x12\x12\n" +
+	"\x04body\x18\b \x01(\tR\x04body\x123\n" +
+	"\atimeout\x18\t \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12 \n" +
+	"\x03tls\x18\n" +
+	" \x01(\v2\x0e.judged.v1.TLSR\x03tlsB\r\n" +
+	"\x04kind\x12\x05\xbaH\x02\b\x01\"\x9e\x01\n" +
+	"\fSlackChannel\x122\n" +
+	"\vwebhook_url\x18\x01 \x01(\v2\x11.judged.v1.SecretR\n" +
+	"webhookUrl\x12'\n" +
+	"\x05token\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05token\x12\x18\n" +
+	"\achannel\x18\x03 \x01(\tR\achannel\x12\x17\n" +
+	"\aapi_url\x18\x04 \x01(\tR\x06apiUrl\"\xd5\x01\n" +
+	"\fEmailChannel\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\x05R\x04port\x12\x1a\n" +
+	"\bsecurity\x18\x03 \x01(\tR\bsecurity\x12\x1a\n" +
+	"\busername\x18\x04 \x01(\tR\busername\x12-\n" +
+	"\bpassword\x18\x05 \x01(\v2\x11.judged.v1.SecretR\bpassword\x12\x12\n" +
+	"\x04from\x18\x06 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\a \x03(\tR\x02to\x12\x12\n" +
+	"\x04html\x18\b \x01(\tR\x04html\"\xf3\x01\n" +
+	"\x0eWebhookChannel\x12#\n" +
+	"\x03url\x18\x01 \x01(\v2\x11.judged.v1.SecretR\x03url\x12+\n" +
+	"\asecrets\x18\x02 \x03(\v2\x11.judged.v1.SecretR\asecrets\x12@\n" +
+	"\aheaders\x18\x03 \x03(\v2&.judged.v1.WebhookChannel.HeadersEntryR\aheaders\x1aM\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05value:\x028\x01\"\xb8\x02\n" +
+	"\x12CloudEventsChannel\x12#\n" +
+	"\x03url\x18\x01 \x01(\v2\x11.judged.v1.SecretR\x03url\x12\x12\n" +
+	"\x04mode\x18\x02 \x01(\tR\x04mode\x12\x16\n" +
+	"\x06source\x18\x03 \x01(\tR\x06source\x12\x1a\n" +
+	"\bcdevents\x18\x04 \x01(\bR\bcdevents\x12 \n" +
+	"\venvironment\x18\x05 \x01(\tR\venvironment\x12D\n" +
+	"\aheaders\x18\x06 \x03(\v2*.judged.v1.CloudEventsChannel.HeadersEntryR\aheaders\x1aM\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05value:\x028\x01\"X\n" +
+	"\x10PagerDutyChannel\x122\n" +
+	"\vrouting_key\x18\x01 \x01(\v2\x11.judged.v1.SecretR\n" +
+	"routingKey\x12\x10\n" +
+	"\x03url\x18\x02 \x01(\tR\x03url\"w\n" +
+	"\vPushChannel\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\tR\x06server\x12'\n" +
+	"\x05topic\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05topic\x12'\n" +
+	"\x05token\x18\x03 \x01(\v2\x11.judged.v1.SecretR\x05token\"]\n" +
+	"\rRouteSettings\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04when\x18\x02 \x01(\tR\x04when\x12$\n" +
+	"\bchannels\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\bchannels\"\x9d\x05\n" +
+	"\rLimitSettings\x12,\n" +
+	"\rrequest_bytes\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\frequestBytes\x12#\n" +
+	"\brequests\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\brequests\x12&\n" +
+	"\n" +
+	"body_bytes\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\tbodyBytes\x12!\n" +
+	"\awatches\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\awatches\x12B\n" +
+	"\x0frequest_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0erequestTimeout\x12\x1d\n" +
+	"\x05looks\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05looks\x12<\n" +
+	"\flook_timeout\x18\a \x01(\v2\x19.google.protobuf.DurationR\vlookTimeout\x12,\n" +
+	"\rlive_analyses\x18\b \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\fliveAnalyses\x12%\n" +
+	"\trevisions\x18\t \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\trevisions\x12/\n" +
+	"\vcaller_rate\x18\n" +
+	" \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00R\n" +
+	"callerRate\x12*\n" +
+	"\fcaller_burst\x18\v \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\vcallerBurst\x124\n" +
+	"\x11caller_concurrent\x18\f \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10callerConcurrent\x124\n" +
+	"\x11store_connections\x18\r \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x10storeConnections\x12/\n" +
+	"\x05grace\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x05grace\"{\n" +
+	"\x11RetentionSettings\x125\n" +
+	"\banalyses\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\banalyses\x12/\n" +
+	"\x05audit\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05audit\"\x82\x02\n" +
+	"\x11TelemetrySettings\x12#\n" +
+	"\rotlp_endpoint\x18\x01 \x01(\tR\fotlpEndpoint\x124\n" +
+	"\x06sample\x18\x02 \x01(\v2\x1c.google.protobuf.DoubleValueR\x06sample\x12C\n" +
+	"\aheaders\x18\x03 \x03(\v2).judged.v1.TelemetrySettings.HeadersEntryR\aheaders\x1aM\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05value:\x028\x01\"\x99\t\n" +
 	"\x0eSourceSettings\x12\x8a\x01\n" +
 	"\bprovider\x18\x01 \x01(\tBn\xbaHk\xba\x01h\n" +
 	"\x0fsource.provider\x121a source needs a provider, for example prometheus\x1a\"size(this) > 0 && size(this) <= 63R\bprovider\x12\x1a\n" +
@@ -484,7 +2441,12 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\x12max_response_bytes\x18\n" +
 	" \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x10maxResponseBytes\x12*\n" +
 	"\aapi_key\x18\v \x01(\v2\x11.judged.v1.SecretR\x06apiKey\x12*\n" +
-	"\aapp_key\x18\f \x01(\v2\x11.judged.v1.SecretR\x06appKey\x1aM\n" +
+	"\aapp_key\x18\f \x01(\v2\x11.judged.v1.SecretR\x06appKey\x12>\n" +
+	"\x13requests_per_second\x18\r \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00R\x11requestsPerSecond\x12\x1d\n" +
+	"\x05burst\x18\x0e \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\x121\n" +
+	"\x10requests_per_day\x18\x0f \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0erequestsPerDay\x12\xa1\x01\n" +
+	"\bmax_wait\x18\x10 \x01(\v2\x19.google.protobuf.DurationBk\xbaHh\xba\x01e\n" +
+	"\x0fsource.max_wait\x12\x1emax_wait is at most 10 minutes\x1a2this >= duration('0s') && this <= duration('600s')R\amaxWait\x1aM\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
 	"\x05value\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05value:\x028\x01\"`\n" +
@@ -516,34 +2478,110 @@ func file_judged_v1_settings_proto_rawDescGZIP() []byte {
 	return file_judged_v1_settings_proto_rawDescData
 }
 
-var file_judged_v1_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_judged_v1_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_judged_v1_settings_proto_goTypes = []any{
-	(*Settings)(nil),            // 0: judged.v1.Settings
-	(*SourceSettings)(nil),      // 1: judged.v1.SourceSettings
-	(*BasicAuth)(nil),           // 2: judged.v1.BasicAuth
-	(*Secret)(nil),              // 3: judged.v1.Secret
-	(*TLS)(nil),                 // 4: judged.v1.TLS
-	nil,                         // 5: judged.v1.Settings.SourcesEntry
-	nil,                         // 6: judged.v1.SourceSettings.HeadersEntry
-	(*durationpb.Duration)(nil), // 7: google.protobuf.Duration
+	(*Settings)(nil),               // 0: judged.v1.Settings
+	(*ServerTLS)(nil),              // 1: judged.v1.ServerTLS
+	(*AuthSettings)(nil),           // 2: judged.v1.AuthSettings
+	(*OIDCIssuer)(nil),             // 3: judged.v1.OIDCIssuer
+	(*ClaimValues)(nil),            // 4: judged.v1.ClaimValues
+	(*MTLSSettings)(nil),           // 5: judged.v1.MTLSSettings
+	(*AuthorizationRule)(nil),      // 6: judged.v1.AuthorizationRule
+	(*ConfigConstraint)(nil),       // 7: judged.v1.ConfigConstraint
+	(*Calendar)(nil),               // 8: judged.v1.Calendar
+	(*NotificationSettings)(nil),   // 9: judged.v1.NotificationSettings
+	(*ChannelSettings)(nil),        // 10: judged.v1.ChannelSettings
+	(*SlackChannel)(nil),           // 11: judged.v1.SlackChannel
+	(*EmailChannel)(nil),           // 12: judged.v1.EmailChannel
+	(*WebhookChannel)(nil),         // 13: judged.v1.WebhookChannel
+	(*CloudEventsChannel)(nil),     // 14: judged.v1.CloudEventsChannel
+	(*PagerDutyChannel)(nil),       // 15: judged.v1.PagerDutyChannel
+	(*PushChannel)(nil),            // 16: judged.v1.PushChannel
+	(*RouteSettings)(nil),          // 17: judged.v1.RouteSettings
+	(*LimitSettings)(nil),          // 18: judged.v1.LimitSettings
+	(*RetentionSettings)(nil),      // 19: judged.v1.RetentionSettings
+	(*TelemetrySettings)(nil),      // 20: judged.v1.TelemetrySettings
+	(*SourceSettings)(nil),         // 21: judged.v1.SourceSettings
+	(*BasicAuth)(nil),              // 22: judged.v1.BasicAuth
+	(*Secret)(nil),                 // 23: judged.v1.Secret
+	(*TLS)(nil),                    // 24: judged.v1.TLS
+	nil,                            // 25: judged.v1.Settings.SourcesEntry
+	nil,                            // 26: judged.v1.Settings.CalendarsEntry
+	nil,                            // 27: judged.v1.OIDCIssuer.RequireClaimsEntry
+	nil,                            // 28: judged.v1.NotificationSettings.ChannelsEntry
+	nil,                            // 29: judged.v1.WebhookChannel.HeadersEntry
+	nil,                            // 30: judged.v1.CloudEventsChannel.HeadersEntry
+	nil,                            // 31: judged.v1.TelemetrySettings.HeadersEntry
+	nil,                            // 32: judged.v1.SourceSettings.HeadersEntry
+	(*durationpb.Duration)(nil),    // 33: google.protobuf.Duration
+	(*wrapperspb.DoubleValue)(nil), // 34: google.protobuf.DoubleValue
 }
 var file_judged_v1_settings_proto_depIdxs = []int32{
-	5,  // 0: judged.v1.Settings.sources:type_name -> judged.v1.Settings.SourcesEntry
-	2,  // 1: judged.v1.SourceSettings.basic:type_name -> judged.v1.BasicAuth
-	3,  // 2: judged.v1.SourceSettings.bearer:type_name -> judged.v1.Secret
-	6,  // 3: judged.v1.SourceSettings.headers:type_name -> judged.v1.SourceSettings.HeadersEntry
-	4,  // 4: judged.v1.SourceSettings.tls:type_name -> judged.v1.TLS
-	7,  // 5: judged.v1.SourceSettings.timeout:type_name -> google.protobuf.Duration
-	3,  // 6: judged.v1.SourceSettings.api_key:type_name -> judged.v1.Secret
-	3,  // 7: judged.v1.SourceSettings.app_key:type_name -> judged.v1.Secret
-	3,  // 8: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
-	1,  // 9: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
-	3,  // 10: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	25, // 0: judged.v1.Settings.sources:type_name -> judged.v1.Settings.SourcesEntry
+	23, // 1: judged.v1.Settings.store_password:type_name -> judged.v1.Secret
+	1,  // 2: judged.v1.Settings.tls:type_name -> judged.v1.ServerTLS
+	2,  // 3: judged.v1.Settings.auth:type_name -> judged.v1.AuthSettings
+	6,  // 4: judged.v1.Settings.authorization:type_name -> judged.v1.AuthorizationRule
+	7,  // 5: judged.v1.Settings.constraints:type_name -> judged.v1.ConfigConstraint
+	26, // 6: judged.v1.Settings.calendars:type_name -> judged.v1.Settings.CalendarsEntry
+	9,  // 7: judged.v1.Settings.notifications:type_name -> judged.v1.NotificationSettings
+	18, // 8: judged.v1.Settings.limits:type_name -> judged.v1.LimitSettings
+	19, // 9: judged.v1.Settings.retention:type_name -> judged.v1.RetentionSettings
+	20, // 10: judged.v1.Settings.telemetry:type_name -> judged.v1.TelemetrySettings
+	3,  // 11: judged.v1.AuthSettings.oidc:type_name -> judged.v1.OIDCIssuer
+	5,  // 12: judged.v1.AuthSettings.mtls:type_name -> judged.v1.MTLSSettings
+	27, // 13: judged.v1.OIDCIssuer.require_claims:type_name -> judged.v1.OIDCIssuer.RequireClaimsEntry
+	33, // 14: judged.v1.OIDCIssuer.clock_skew:type_name -> google.protobuf.Duration
+	28, // 15: judged.v1.NotificationSettings.channels:type_name -> judged.v1.NotificationSettings.ChannelsEntry
+	17, // 16: judged.v1.NotificationSettings.routes:type_name -> judged.v1.RouteSettings
+	11, // 17: judged.v1.ChannelSettings.slack:type_name -> judged.v1.SlackChannel
+	12, // 18: judged.v1.ChannelSettings.email:type_name -> judged.v1.EmailChannel
+	13, // 19: judged.v1.ChannelSettings.webhook:type_name -> judged.v1.WebhookChannel
+	14, // 20: judged.v1.ChannelSettings.cloudevents:type_name -> judged.v1.CloudEventsChannel
+	15, // 21: judged.v1.ChannelSettings.pagerduty:type_name -> judged.v1.PagerDutyChannel
+	16, // 22: judged.v1.ChannelSettings.push:type_name -> judged.v1.PushChannel
+	33, // 23: judged.v1.ChannelSettings.timeout:type_name -> google.protobuf.Duration
+	24, // 24: judged.v1.ChannelSettings.tls:type_name -> judged.v1.TLS
+	23, // 25: judged.v1.SlackChannel.webhook_url:type_name -> judged.v1.Secret
+	23, // 26: judged.v1.SlackChannel.token:type_name -> judged.v1.Secret
+	23, // 27: judged.v1.EmailChannel.password:type_name -> judged.v1.Secret
+	23, // 28: judged.v1.WebhookChannel.url:type_name -> judged.v1.Secret
+	23, // 29: judged.v1.WebhookChannel.secrets:type_name -> judged.v1.Secret
+	29, // 30: judged.v1.WebhookChannel.headers:type_name -> judged.v1.WebhookChannel.HeadersEntry
+	23, // 31: judged.v1.CloudEventsChannel.url:type_name -> judged.v1.Secret
+	30, // 32: judged.v1.CloudEventsChannel.headers:type_name -> judged.v1.CloudEventsChannel.HeadersEntry
+	23, // 33: judged.v1.PagerDutyChannel.routing_key:type_name -> judged.v1.Secret
+	23, // 34: judged.v1.PushChannel.topic:type_name -> judged.v1.Secret
+	23, // 35: judged.v1.PushChannel.token:type_name -> judged.v1.Secret
+	33, // 36: judged.v1.LimitSettings.request_timeout:type_name -> google.protobuf.Duration
+	33, // 37: judged.v1.LimitSettings.look_timeout:type_name -> google.protobuf.Duration
+	33, // 38: judged.v1.LimitSettings.grace:type_name -> google.protobuf.Duration
+	33, // 39: judged.v1.RetentionSettings.analyses:type_name -> google.protobuf.Duration
+	33, // 40: judged.v1.RetentionSettings.audit:type_name -> google.protobuf.Duration
+	34, // 41: judged.v1.TelemetrySettings.sample:type_name -> google.protobuf.DoubleValue
+	31, // 42: judged.v1.TelemetrySettings.headers:type_name -> judged.v1.TelemetrySettings.HeadersEntry
+	22, // 43: judged.v1.SourceSettings.basic:type_name -> judged.v1.BasicAuth
+	23, // 44: judged.v1.SourceSettings.bearer:type_name -> judged.v1.Secret
+	32, // 45: judged.v1.SourceSettings.headers:type_name -> judged.v1.SourceSettings.HeadersEntry
+	24, // 46: judged.v1.SourceSettings.tls:type_name -> judged.v1.TLS
+	33, // 47: judged.v1.SourceSettings.timeout:type_name -> google.protobuf.Duration
+	23, // 48: judged.v1.SourceSettings.api_key:type_name -> judged.v1.Secret
+	23, // 49: judged.v1.SourceSettings.app_key:type_name -> judged.v1.Secret
+	33, // 50: judged.v1.SourceSettings.max_wait:type_name -> google.protobuf.Duration
+	23, // 51: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
+	21, // 52: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
+	8,  // 53: judged.v1.Settings.CalendarsEntry.value:type_name -> judged.v1.Calendar
+	4,  // 54: judged.v1.OIDCIssuer.RequireClaimsEntry.value:type_name -> judged.v1.ClaimValues
+	10, // 55: judged.v1.NotificationSettings.ChannelsEntry.value:type_name -> judged.v1.ChannelSettings
+	23, // 56: judged.v1.WebhookChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 57: judged.v1.CloudEventsChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 58: judged.v1.TelemetrySettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 59: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	60, // [60:60] is the sub-list for method output_type
+	60, // [60:60] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_settings_proto_init() }
@@ -551,7 +2589,15 @@ func file_judged_v1_settings_proto_init() {
 	if File_judged_v1_settings_proto != nil {
 		return
 	}
-	file_judged_v1_settings_proto_msgTypes[3].OneofWrappers = []any{
+	file_judged_v1_settings_proto_msgTypes[10].OneofWrappers = []any{
+		(*ChannelSettings_Slack)(nil),
+		(*ChannelSettings_Email)(nil),
+		(*ChannelSettings_Webhook)(nil),
+		(*ChannelSettings_Cloudevents)(nil),
+		(*ChannelSettings_Pagerduty)(nil),
+		(*ChannelSettings_Push)(nil),
+	}
+	file_judged_v1_settings_proto_msgTypes[23].OneofWrappers = []any{
 		(*Secret_Env)(nil),
 		(*Secret_File)(nil),
 		(*Secret_Value)(nil),
@@ -562,7 +2608,7 @@ func file_judged_v1_settings_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_settings_proto_rawDesc), len(file_judged_v1_settings_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -48,14 +48,21 @@ const (
 	// AnalysisServiceCancelAnalysisProcedure is the fully-qualified name of the AnalysisService's
 	// CancelAnalysis RPC.
 	AnalysisServiceCancelAnalysisProcedure = "/judged.v1.AnalysisService/CancelAnalysis"
+	// AnalysisServiceListLooksProcedure is the fully-qualified name of the AnalysisService's ListLooks
+	// RPC.
+	AnalysisServiceListLooksProcedure = "/judged.v1.AnalysisService/ListLooks"
+	// AnalysisServiceGetRecordingProcedure is the fully-qualified name of the AnalysisService's
+	// GetRecording RPC.
+	AnalysisServiceGetRecordingProcedure = "/judged.v1.AnalysisService/GetRecording"
 )
 
 // AnalysisServiceClient is a client for the judged.v1.AnalysisService service.
 type AnalysisServiceClient interface {
-	// StartAnalysis begins an analysis and returns at once. A schedule that is
-	// not over yet is waited for.
+	// StartAnalysis begins an analysis and returns at once. Without a window it
+	// runs live: from the schedule's start, or from now.
 	StartAnalysis(context.Context, *connect.Request[v1.StartAnalysisRequest]) (*connect.Response[v1.StartAnalysisResponse], error)
-	// GetAnalysis returns an analysis with its latest judgment.
+	// GetAnalysis returns an analysis with its latest judgment; with afterVersion
+	// and wait, when it has changed (long poll).
 	GetAnalysis(context.Context, *connect.Request[v1.GetAnalysisRequest]) (*connect.Response[v1.GetAnalysisResponse], error)
 	// ListAnalyses returns analyses, newest first.
 	ListAnalyses(context.Context, *connect.Request[v1.ListAnalysesRequest]) (*connect.Response[v1.ListAnalysesResponse], error)
@@ -65,6 +72,11 @@ type AnalysisServiceClient interface {
 	// CancelAnalysis ends an analysis early. Cancelling an ended one changes
 	// nothing.
 	CancelAnalysis(context.Context, *connect.Request[v1.CancelAnalysisRequest]) (*connect.Response[v1.CancelAnalysisResponse], error)
+	// ListLooks returns the looks that an analysis took, in their order.
+	ListLooks(context.Context, *connect.Request[v1.ListLooksRequest]) (*connect.Response[v1.ListLooksResponse], error)
+	// GetRecording returns all data that the analysis saw, to judge them again
+	// with other settings: judged run --from ID.
+	GetRecording(context.Context, *connect.Request[v1.GetRecordingRequest]) (*connect.Response[v1.GetRecordingResponse], error)
 }
 
 // NewAnalysisServiceClient constructs a client for the judged.v1.AnalysisService service. By
@@ -110,6 +122,20 @@ func NewAnalysisServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(analysisServiceMethods.ByName("CancelAnalysis")),
 			connect.WithClientOptions(opts...),
 		),
+		listLooks: connect.NewClient[v1.ListLooksRequest, v1.ListLooksResponse](
+			httpClient,
+			baseURL+AnalysisServiceListLooksProcedure,
+			connect.WithSchema(analysisServiceMethods.ByName("ListLooks")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getRecording: connect.NewClient[v1.GetRecordingRequest, v1.GetRecordingResponse](
+			httpClient,
+			baseURL+AnalysisServiceGetRecordingProcedure,
+			connect.WithSchema(analysisServiceMethods.ByName("GetRecording")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -120,6 +146,8 @@ type analysisServiceClient struct {
 	listAnalyses   *connect.Client[v1.ListAnalysesRequest, v1.ListAnalysesResponse]
 	watchAnalysis  *connect.Client[v1.WatchAnalysisRequest, v1.WatchAnalysisResponse]
 	cancelAnalysis *connect.Client[v1.CancelAnalysisRequest, v1.CancelAnalysisResponse]
+	listLooks      *connect.Client[v1.ListLooksRequest, v1.ListLooksResponse]
+	getRecording   *connect.Client[v1.GetRecordingRequest, v1.GetRecordingResponse]
 }
 
 // StartAnalysis calls judged.v1.AnalysisService.StartAnalysis.
@@ -147,12 +175,23 @@ func (c *analysisServiceClient) CancelAnalysis(ctx context.Context, req *connect
 	return c.cancelAnalysis.CallUnary(ctx, req)
 }
 
+// ListLooks calls judged.v1.AnalysisService.ListLooks.
+func (c *analysisServiceClient) ListLooks(ctx context.Context, req *connect.Request[v1.ListLooksRequest]) (*connect.Response[v1.ListLooksResponse], error) {
+	return c.listLooks.CallUnary(ctx, req)
+}
+
+// GetRecording calls judged.v1.AnalysisService.GetRecording.
+func (c *analysisServiceClient) GetRecording(ctx context.Context, req *connect.Request[v1.GetRecordingRequest]) (*connect.Response[v1.GetRecordingResponse], error) {
+	return c.getRecording.CallUnary(ctx, req)
+}
+
 // AnalysisServiceHandler is an implementation of the judged.v1.AnalysisService service.
 type AnalysisServiceHandler interface {
-	// StartAnalysis begins an analysis and returns at once. A schedule that is
-	// not over yet is waited for.
+	// StartAnalysis begins an analysis and returns at once. Without a window it
+	// runs live: from the schedule's start, or from now.
 	StartAnalysis(context.Context, *connect.Request[v1.StartAnalysisRequest]) (*connect.Response[v1.StartAnalysisResponse], error)
-	// GetAnalysis returns an analysis with its latest judgment.
+	// GetAnalysis returns an analysis with its latest judgment; with afterVersion
+	// and wait, when it has changed (long poll).
 	GetAnalysis(context.Context, *connect.Request[v1.GetAnalysisRequest]) (*connect.Response[v1.GetAnalysisResponse], error)
 	// ListAnalyses returns analyses, newest first.
 	ListAnalyses(context.Context, *connect.Request[v1.ListAnalysesRequest]) (*connect.Response[v1.ListAnalysesResponse], error)
@@ -162,6 +201,11 @@ type AnalysisServiceHandler interface {
 	// CancelAnalysis ends an analysis early. Cancelling an ended one changes
 	// nothing.
 	CancelAnalysis(context.Context, *connect.Request[v1.CancelAnalysisRequest]) (*connect.Response[v1.CancelAnalysisResponse], error)
+	// ListLooks returns the looks that an analysis took, in their order.
+	ListLooks(context.Context, *connect.Request[v1.ListLooksRequest]) (*connect.Response[v1.ListLooksResponse], error)
+	// GetRecording returns all data that the analysis saw, to judge them again
+	// with other settings: judged run --from ID.
+	GetRecording(context.Context, *connect.Request[v1.GetRecordingRequest]) (*connect.Response[v1.GetRecordingResponse], error)
 }
 
 // NewAnalysisServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -203,6 +247,20 @@ func NewAnalysisServiceHandler(svc AnalysisServiceHandler, opts ...connect.Handl
 		connect.WithSchema(analysisServiceMethods.ByName("CancelAnalysis")),
 		connect.WithHandlerOptions(opts...),
 	)
+	analysisServiceListLooksHandler := connect.NewUnaryHandler(
+		AnalysisServiceListLooksProcedure,
+		svc.ListLooks,
+		connect.WithSchema(analysisServiceMethods.ByName("ListLooks")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	analysisServiceGetRecordingHandler := connect.NewUnaryHandler(
+		AnalysisServiceGetRecordingProcedure,
+		svc.GetRecording,
+		connect.WithSchema(analysisServiceMethods.ByName("GetRecording")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/judged.v1.AnalysisService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AnalysisServiceStartAnalysisProcedure:
@@ -215,6 +273,10 @@ func NewAnalysisServiceHandler(svc AnalysisServiceHandler, opts ...connect.Handl
 			analysisServiceWatchAnalysisHandler.ServeHTTP(w, r)
 		case AnalysisServiceCancelAnalysisProcedure:
 			analysisServiceCancelAnalysisHandler.ServeHTTP(w, r)
+		case AnalysisServiceListLooksProcedure:
+			analysisServiceListLooksHandler.ServeHTTP(w, r)
+		case AnalysisServiceGetRecordingProcedure:
+			analysisServiceGetRecordingHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -242,4 +304,12 @@ func (UnimplementedAnalysisServiceHandler) WatchAnalysis(context.Context, *conne
 
 func (UnimplementedAnalysisServiceHandler) CancelAnalysis(context.Context, *connect.Request[v1.CancelAnalysisRequest]) (*connect.Response[v1.CancelAnalysisResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.AnalysisService.CancelAnalysis is not implemented"))
+}
+
+func (UnimplementedAnalysisServiceHandler) ListLooks(context.Context, *connect.Request[v1.ListLooksRequest]) (*connect.Response[v1.ListLooksResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.AnalysisService.ListLooks is not implemented"))
+}
+
+func (UnimplementedAnalysisServiceHandler) GetRecording(context.Context, *connect.Request[v1.GetRecordingRequest]) (*connect.Response[v1.GetRecordingResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.AnalysisService.GetRecording is not implemented"))
 }

@@ -50,6 +50,18 @@ const (
 	// ConfigServiceValidateConfigProcedure is the fully-qualified name of the ConfigService's
 	// ValidateConfig RPC.
 	ConfigServiceValidateConfigProcedure = "/judged.v1.ConfigService/ValidateConfig"
+	// ConfigServiceListRevisionsProcedure is the fully-qualified name of the ConfigService's
+	// ListRevisions RPC.
+	ConfigServiceListRevisionsProcedure = "/judged.v1.ConfigService/ListRevisions"
+	// ConfigServiceDiffRevisionsProcedure is the fully-qualified name of the ConfigService's
+	// DiffRevisions RPC.
+	ConfigServiceDiffRevisionsProcedure = "/judged.v1.ConfigService/DiffRevisions"
+	// ConfigServiceExportConfigsProcedure is the fully-qualified name of the ConfigService's
+	// ExportConfigs RPC.
+	ConfigServiceExportConfigsProcedure = "/judged.v1.ConfigService/ExportConfigs"
+	// ConfigServiceImportConfigsProcedure is the fully-qualified name of the ConfigService's
+	// ImportConfigs RPC.
+	ConfigServiceImportConfigsProcedure = "/judged.v1.ConfigService/ImportConfigs"
 )
 
 // ConfigServiceClient is a client for the judged.v1.ConfigService service.
@@ -67,6 +79,15 @@ type ConfigServiceClient interface {
 	// ValidateConfig says what is wrong with a config and what it would ask of
 	// whom, without storing it or asking.
 	ValidateConfig(context.Context, *connect.Request[v1.ValidateConfigRequest]) (*connect.Response[v1.ValidateConfigResponse], error)
+	// ListRevisions returns the revisions of a config, newest first.
+	ListRevisions(context.Context, *connect.Request[v1.ListRevisionsRequest]) (*connect.Response[v1.ListRevisionsResponse], error)
+	// DiffRevisions returns what changed between two revisions.
+	DiffRevisions(context.Context, *connect.Request[v1.DiffRevisionsRequest]) (*connect.Response[v1.DiffRevisionsResponse], error)
+	// ExportConfigs returns the latest revisions of all configs as files.
+	ExportConfigs(context.Context, *connect.Request[v1.ExportConfigsRequest]) (*connect.Response[v1.ExportConfigsResponse], error)
+	// ImportConfigs stores several configs at once, or none if one of them is
+	// wrong. Configs that say the same as the stored ones get no new revision.
+	ImportConfigs(context.Context, *connect.Request[v1.ImportConfigsRequest]) (*connect.Response[v1.ImportConfigsResponse], error)
 }
 
 // NewConfigServiceClient constructs a client for the judged.v1.ConfigService service. By default,
@@ -118,6 +139,33 @@ func NewConfigServiceClient(httpClient connect.HTTPClient, baseURL string, opts 
 			connect.WithSchema(configServiceMethods.ByName("ValidateConfig")),
 			connect.WithClientOptions(opts...),
 		),
+		listRevisions: connect.NewClient[v1.ListRevisionsRequest, v1.ListRevisionsResponse](
+			httpClient,
+			baseURL+ConfigServiceListRevisionsProcedure,
+			connect.WithSchema(configServiceMethods.ByName("ListRevisions")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		diffRevisions: connect.NewClient[v1.DiffRevisionsRequest, v1.DiffRevisionsResponse](
+			httpClient,
+			baseURL+ConfigServiceDiffRevisionsProcedure,
+			connect.WithSchema(configServiceMethods.ByName("DiffRevisions")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		exportConfigs: connect.NewClient[v1.ExportConfigsRequest, v1.ExportConfigsResponse](
+			httpClient,
+			baseURL+ConfigServiceExportConfigsProcedure,
+			connect.WithSchema(configServiceMethods.ByName("ExportConfigs")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		importConfigs: connect.NewClient[v1.ImportConfigsRequest, v1.ImportConfigsResponse](
+			httpClient,
+			baseURL+ConfigServiceImportConfigsProcedure,
+			connect.WithSchema(configServiceMethods.ByName("ImportConfigs")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -129,6 +177,10 @@ type configServiceClient struct {
 	updateConfig   *connect.Client[v1.UpdateConfigRequest, v1.UpdateConfigResponse]
 	deleteConfig   *connect.Client[v1.DeleteConfigRequest, v1.DeleteConfigResponse]
 	validateConfig *connect.Client[v1.ValidateConfigRequest, v1.ValidateConfigResponse]
+	listRevisions  *connect.Client[v1.ListRevisionsRequest, v1.ListRevisionsResponse]
+	diffRevisions  *connect.Client[v1.DiffRevisionsRequest, v1.DiffRevisionsResponse]
+	exportConfigs  *connect.Client[v1.ExportConfigsRequest, v1.ExportConfigsResponse]
+	importConfigs  *connect.Client[v1.ImportConfigsRequest, v1.ImportConfigsResponse]
 }
 
 // CreateConfig calls judged.v1.ConfigService.CreateConfig.
@@ -161,6 +213,26 @@ func (c *configServiceClient) ValidateConfig(ctx context.Context, req *connect.R
 	return c.validateConfig.CallUnary(ctx, req)
 }
 
+// ListRevisions calls judged.v1.ConfigService.ListRevisions.
+func (c *configServiceClient) ListRevisions(ctx context.Context, req *connect.Request[v1.ListRevisionsRequest]) (*connect.Response[v1.ListRevisionsResponse], error) {
+	return c.listRevisions.CallUnary(ctx, req)
+}
+
+// DiffRevisions calls judged.v1.ConfigService.DiffRevisions.
+func (c *configServiceClient) DiffRevisions(ctx context.Context, req *connect.Request[v1.DiffRevisionsRequest]) (*connect.Response[v1.DiffRevisionsResponse], error) {
+	return c.diffRevisions.CallUnary(ctx, req)
+}
+
+// ExportConfigs calls judged.v1.ConfigService.ExportConfigs.
+func (c *configServiceClient) ExportConfigs(ctx context.Context, req *connect.Request[v1.ExportConfigsRequest]) (*connect.Response[v1.ExportConfigsResponse], error) {
+	return c.exportConfigs.CallUnary(ctx, req)
+}
+
+// ImportConfigs calls judged.v1.ConfigService.ImportConfigs.
+func (c *configServiceClient) ImportConfigs(ctx context.Context, req *connect.Request[v1.ImportConfigsRequest]) (*connect.Response[v1.ImportConfigsResponse], error) {
+	return c.importConfigs.CallUnary(ctx, req)
+}
+
 // ConfigServiceHandler is an implementation of the judged.v1.ConfigService service.
 type ConfigServiceHandler interface {
 	// CreateConfig stores a config under its name as revision 1.
@@ -176,6 +248,15 @@ type ConfigServiceHandler interface {
 	// ValidateConfig says what is wrong with a config and what it would ask of
 	// whom, without storing it or asking.
 	ValidateConfig(context.Context, *connect.Request[v1.ValidateConfigRequest]) (*connect.Response[v1.ValidateConfigResponse], error)
+	// ListRevisions returns the revisions of a config, newest first.
+	ListRevisions(context.Context, *connect.Request[v1.ListRevisionsRequest]) (*connect.Response[v1.ListRevisionsResponse], error)
+	// DiffRevisions returns what changed between two revisions.
+	DiffRevisions(context.Context, *connect.Request[v1.DiffRevisionsRequest]) (*connect.Response[v1.DiffRevisionsResponse], error)
+	// ExportConfigs returns the latest revisions of all configs as files.
+	ExportConfigs(context.Context, *connect.Request[v1.ExportConfigsRequest]) (*connect.Response[v1.ExportConfigsResponse], error)
+	// ImportConfigs stores several configs at once, or none if one of them is
+	// wrong. Configs that say the same as the stored ones get no new revision.
+	ImportConfigs(context.Context, *connect.Request[v1.ImportConfigsRequest]) (*connect.Response[v1.ImportConfigsResponse], error)
 }
 
 // NewConfigServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -223,6 +304,33 @@ func NewConfigServiceHandler(svc ConfigServiceHandler, opts ...connect.HandlerOp
 		connect.WithSchema(configServiceMethods.ByName("ValidateConfig")),
 		connect.WithHandlerOptions(opts...),
 	)
+	configServiceListRevisionsHandler := connect.NewUnaryHandler(
+		ConfigServiceListRevisionsProcedure,
+		svc.ListRevisions,
+		connect.WithSchema(configServiceMethods.ByName("ListRevisions")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	configServiceDiffRevisionsHandler := connect.NewUnaryHandler(
+		ConfigServiceDiffRevisionsProcedure,
+		svc.DiffRevisions,
+		connect.WithSchema(configServiceMethods.ByName("DiffRevisions")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	configServiceExportConfigsHandler := connect.NewUnaryHandler(
+		ConfigServiceExportConfigsProcedure,
+		svc.ExportConfigs,
+		connect.WithSchema(configServiceMethods.ByName("ExportConfigs")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	configServiceImportConfigsHandler := connect.NewUnaryHandler(
+		ConfigServiceImportConfigsProcedure,
+		svc.ImportConfigs,
+		connect.WithSchema(configServiceMethods.ByName("ImportConfigs")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/judged.v1.ConfigService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ConfigServiceCreateConfigProcedure:
@@ -237,6 +345,14 @@ func NewConfigServiceHandler(svc ConfigServiceHandler, opts ...connect.HandlerOp
 			configServiceDeleteConfigHandler.ServeHTTP(w, r)
 		case ConfigServiceValidateConfigProcedure:
 			configServiceValidateConfigHandler.ServeHTTP(w, r)
+		case ConfigServiceListRevisionsProcedure:
+			configServiceListRevisionsHandler.ServeHTTP(w, r)
+		case ConfigServiceDiffRevisionsProcedure:
+			configServiceDiffRevisionsHandler.ServeHTTP(w, r)
+		case ConfigServiceExportConfigsProcedure:
+			configServiceExportConfigsHandler.ServeHTTP(w, r)
+		case ConfigServiceImportConfigsProcedure:
+			configServiceImportConfigsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -268,4 +384,20 @@ func (UnimplementedConfigServiceHandler) DeleteConfig(context.Context, *connect.
 
 func (UnimplementedConfigServiceHandler) ValidateConfig(context.Context, *connect.Request[v1.ValidateConfigRequest]) (*connect.Response[v1.ValidateConfigResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.ConfigService.ValidateConfig is not implemented"))
+}
+
+func (UnimplementedConfigServiceHandler) ListRevisions(context.Context, *connect.Request[v1.ListRevisionsRequest]) (*connect.Response[v1.ListRevisionsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.ConfigService.ListRevisions is not implemented"))
+}
+
+func (UnimplementedConfigServiceHandler) DiffRevisions(context.Context, *connect.Request[v1.DiffRevisionsRequest]) (*connect.Response[v1.DiffRevisionsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.ConfigService.DiffRevisions is not implemented"))
+}
+
+func (UnimplementedConfigServiceHandler) ExportConfigs(context.Context, *connect.Request[v1.ExportConfigsRequest]) (*connect.Response[v1.ExportConfigsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.ConfigService.ExportConfigs is not implemented"))
+}
+
+func (UnimplementedConfigServiceHandler) ImportConfigs(context.Context, *connect.Request[v1.ImportConfigsRequest]) (*connect.Response[v1.ImportConfigsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("judged.v1.ConfigService.ImportConfigs is not implemented"))
 }
