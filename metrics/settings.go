@@ -34,6 +34,19 @@ type Settings struct {
 	Attempts int
 	// Concurrency bounds requests at the same time.
 	Concurrency int
+	// RequestsPerSecond bounds how many requests start in a second, in the mean;
+	// 0: any number. Every try of every request counts.
+	RequestsPerSecond float64
+	// Burst is how many requests may start at once after a pause; 0:
+	// RequestsPerSecond, rounded up.
+	Burst int
+	// RequestsPerDay is the budget: how many requests start in any 24 hours; 0:
+	// any number. What is over it fails at once. It is counted in memory: each
+	// process has its own, which begins when the source is opened.
+	RequestsPerDay int
+	// MaxWait bounds how long a request waits for a free place and its rate; 0:
+	// a minute.
+	MaxWait time.Duration
 	// MaxResponseBytes bounds what is read of one response.
 	MaxResponseBytes int64
 }
@@ -87,6 +100,10 @@ func (s Secret) Read() (string, error) {
 		info, err := os.Stat(s.File)
 		if err != nil {
 			return "", err
+		}
+		if !info.Mode().IsRegular() {
+			// A pipe could be read once, and a secret is read at every use.
+			return "", fmt.Errorf("%s is no regular file", s.File)
 		}
 		if info.Size() > maxSecret {
 			return "", fmt.Errorf("%s has %d bytes, a secret has at most %d", s.File, info.Size(), maxSecret)

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
+	"math"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -19,6 +19,7 @@ import (
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 
+	"github.com/judged-dev/judged/internal/fetch"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -60,12 +61,13 @@ type Client struct {
 	options     Options
 	timeout     time.Duration
 	attempts    int
-	concurrency int
 	maxBytes    int64
 
-	http     *http.Client
-	policies failsafe.Executor[*Answer]
-	breaker  circuitbreaker.CircuitBreaker[*Answer]
+	transport *transport
+	retry     failsafe.Executor[*Answer]
+	gate      *fetch.Gate
+	breaker   circuitbreaker.CircuitBreaker[*Answer]
+	unbroken  failsafe.Executor[*Answer] // runs under the breaker
 	// lastFault is the last failure that the breaker counted.
 	lastFault atomic.Pointer[failure]
 }
@@ -83,14 +85,19 @@ func New(s metrics.Settings, o Options) (*Client, error) {
 	if err != nil {
 		return nil, misconfigured(err, "an address looks like https://host:port/path")
 	}
-	if s.Timeout < 0 || s.Attempts < 0 || s.Concurrency < 0 || s.MaxResponseBytes < 0 {
+	if s.Timeout < 0 || s.Attempts < 0 || s.Concurrency < 0 || s.MaxResponseBytes < 0 ||
+		s.RequestsPerSecond < 0 || s.Burst < 0 || s.RequestsPerDay < 0 || s.MaxWait < 0 {
 		return nil, misconfigured(errors.New("a limit is negative"), "leave it out for the default")
+	}
+	if math.IsNaN(s.RequestsPerSecond) || math.IsInf(s.RequestsPerSecond, 0) {
+		return nil, misconfigured(fmt.Errorf("requests_per_second is %v", s.RequestsPerSecond), "leave it out for any number")
 	}
 	creds, err := newCredentials(s, o.Headers)
 	if err != nil {
 		return nil, misconfigured(err, "")
 	}
-	tlsConfig, err := newTLS(s.TLS)
+	concurrency := cmp.Or(s.Concurrency, DefaultConcurrency)
+	transport, err := newTransport(s.TLS, concurrency)
 	if err != nil {
 		return nil, misconfigured(err, "")
 	}
@@ -101,25 +108,15 @@ func New(s metrics.Settings, o Options) (*Client, error) {
 		options:     o,
 		timeout:     cmp.Or(s.Timeout, DefaultTimeout),
 		attempts:    cmp.Or(s.Attempts, DefaultAttempts),
-		concurrency: cmp.Or(s.Concurrency, DefaultConcurrency),
 		maxBytes:    cmp.Or(s.MaxResponseBytes, DefaultMaxResponseBytes),
+		transport:   transport,
+		gate: fetch.NewGate(fetch.Limits{
+			Concurrency: concurrency, PerSecond: s.RequestsPerSecond, Burst: s.Burst, PerDay: s.RequestsPerDay, MaxWait: s.MaxWait,
+		}),
+		breaker: newBreaker(),
 	}
-	c.http = &http.Client{
-		CheckRedirect: checkRedirect,
-		Transport: &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSClientConfig:        tlsConfig,
-			TLSHandshakeTimeout:    10 * time.Second,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConns:           c.concurrency,
-			MaxIdleConnsPerHost:    c.concurrency,
-			IdleConnTimeout:        90 * time.Second,
-			ExpectContinueTimeout:  time.Second,
-			MaxResponseHeaderBytes: 1 << 20,
-		},
-	}
-	c.policies, c.breaker = newPolicies(c.attempts, c.concurrency)
+	c.retry = newRetry(c.attempts, c.breaker)
+	c.unbroken = failsafe.With(c.breaker)
 	return c, nil
 }
 
@@ -168,9 +165,12 @@ func (c *Client) HTTPClient() *http.Client { return &http.Client{Transport: c} }
 
 // Close closes idle connections.
 func (c *Client) Close() error {
-	c.http.CloseIdleConnections()
+	c.transport.close()
 	return nil
 }
+
+// Load returns how busy the source is; drivers hand it on (metrics.Limited).
+func (c *Client) Load() metrics.Load { return c.gate.Load() }
 
 // Reads marks a request as one that only reads, whatever its method, so that
 // it may be sent again. GET, HEAD and OPTIONS need no mark. It is the mark of
@@ -227,46 +227,90 @@ func (c *Client) Do(req *http.Request) (*Answer, error) {
 	if err != nil {
 		return nil, &metrics.Error{Op: "query", Source: c.name, Reason: metrics.Misconfigured, Err: err}
 	}
-	var (
-		ctx     = req.Context()
-		tries   int
-		last    *failure
-		pauses  = backoff{}
-		repeats = mayRepeat(req)
-	)
-	answer, err := c.policies.WithContext(ctx).GetWithExecution(func(failsafe.Execution[*Answer]) (*Answer, error) {
-		tries++
-		answer, failed := c.try(ctx, req, body)
-		if failed == nil {
-			return answer, nil
-		}
-		if failed.fault {
-			c.lastFault.Store(failed)
-		}
-		failed.retry = failed.retry && repeats && tries < c.attempts
-		if failed.retry {
-			failed.pause = pauses.next(failed.asked)
-			if failed.asked > maxRetryAfter || outlasts(ctx, failed.pause) {
-				failed.retry = false
-			}
-		}
-		last = failed
-		return answer, failed
-	})
+	r := &requestRun{client: c, req: req, body: body, repeats: mayRepeat(req)}
+	ctx := req.Context()
+	answer, err := c.retry.WithContext(ctx).GetWithExecution(func(failsafe.Execution[*Answer]) (*Answer, error) { return r.attempt(ctx) })
 	if err == nil {
 		return answer, nil
 	}
 	failed, ok := errors.AsType[*failure](err)
 	switch {
 	case ok:
-	case ctx.Err() != nil:
-		failed = c.gaveUp(ctx, last)
+	case ctx.Err() != nil: // which failsafe reports in place of what attempt returned
+		failed = c.gaveUp(ctx, r.held, r.last)
 	case errors.Is(err, circuitbreaker.ErrOpen):
 		failed = c.broken(req)
 	default:
 		failed = &failure{reason: metrics.Unavailable, text: err.Error(), cause: err}
 	}
-	return answer, failed.error(c.name, tries)
+	return answer, failed.error(c.name, r.tries)
+}
+
+// requestRun is one request with all of its tries.
+type requestRun struct {
+	client  *Client
+	req     *http.Request
+	body    []byte
+	repeats bool
+
+	tries  int
+	last   *failure
+	held   *fetch.LimitError // that ended the last attempt
+	pauses backoff
+	// renewed: it was sent again because a credential or an authority had been
+	// replaced, which is done once.
+	renewed bool
+}
+
+// attempt sends the request once more, when the source's limits allow it.
+func (r *requestRun) attempt(ctx context.Context) (*Answer, error) {
+	c := r.client
+	leave, err := c.gate.Enter(ctx)
+	if err != nil {
+		r.held, _ = errors.AsType[*fetch.LimitError](err)
+		if r.held == nil || ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, c.notAsked(r.held, r.last)
+	}
+	r.held = nil
+	sent := false
+	defer func() { leave(sent) }()
+	return c.unbroken.Get(func() (*Answer, error) {
+		sent = true
+		r.tries++
+		answer, used, failed := c.try(ctx, r.req, r.body)
+		if failed == nil {
+			return answer, nil
+		}
+		if failed.fault {
+			c.lastFault.Store(failed)
+		}
+		r.again(ctx, failed, used)
+		r.last = failed
+		return answer, failed
+	})
+}
+
+// again decides whether there is another try, and when.
+func (r *requestRun) again(ctx context.Context, failed *failure, used secrets) {
+	c := r.client
+	if !r.renewed && (failed.reason == metrics.Denied && c.credentials.replaced(used) || failed.untrusted && c.transport.reload()) {
+		// The server refused what is outdated, so it did nothing: this request
+		// may be repeated whatever its method, at once.
+		r.renewed, failed.retry = true, true
+		return
+	}
+	failed.retry = failed.retry && r.repeats && r.tries < c.attempts
+	if failed.asked > 0 {
+		failed.retryAt = time.Now().Add(failed.asked)
+	}
+	if failed.retry {
+		failed.pause = r.pauses.next(failed.asked)
+		if failed.asked > maxRetryAfter || outlasts(ctx, failed.pause) {
+			failed.retry = false
+		}
+	}
 }
 
 // outlasts reports whether a pause is longer than the context.
@@ -285,11 +329,13 @@ func readRequest(req *http.Request) ([]byte, error) {
 }
 
 // try sends the request once. A server's answer is returned with the failure
-// that it means.
-func (c *Client) try(ctx context.Context, req *http.Request, body []byte) (*Answer, *failure) {
+// that it means, and the secrets that were sent.
+func (c *Client) try(ctx context.Context, req *http.Request, body []byte) (*Answer, secrets, *failure) {
 	secrets, err := c.credentials.read()
 	if err != nil {
-		return nil, &failure{reason: metrics.Misconfigured, text: err.Error(), cause: err, hint: "the secret is read at every request"}
+		// They could be read when the source was opened: a file that is being
+		// replaced is there again in a moment.
+		return nil, secrets, &failure{reason: metrics.Misconfigured, text: err.Error(), cause: err, hint: "the secret is read at every request", retry: true}
 	}
 	tryCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -305,12 +351,13 @@ func (c *Client) try(ctx context.Context, req *http.Request, body []byte) (*Answ
 	secrets.apply(sent)
 
 	x := exchange{client: c, method: sent.Method, address: sent.URL.Scheme + "://" + sent.URL.Host + sent.URL.Path, secrets: secrets}
-	resp, err := c.http.Do(sent)
+	resp, err := c.transport.current().Do(sent)
 	if err != nil {
-		return nil, x.noAnswer(ctx, tryCtx, err)
+		return nil, secrets, x.noAnswer(ctx, tryCtx, err)
 	}
 	defer resp.Body.Close()
-	return x.read(ctx, tryCtx, resp)
+	answer, failed := x.read(ctx, tryCtx, resp)
+	return answer, secrets, failed
 }
 
 // userAgent is judged/VERSION.

@@ -241,7 +241,7 @@ func TestMisconfigured(t *testing.T) {
 		{"header without value", metrics.Settings{URL: "http://h", Headers: map[string]metrics.Secret{"X-A": {}}}, "the header X-A has no value"},
 		{"header twice", metrics.Settings{URL: "http://h", Headers: map[string]metrics.Secret{"x-a": secret, "X-A": secret}}, "the header X-A is set twice"},
 		{"no secret", metrics.Settings{URL: "http://h", Bearer: metrics.Secret{File: empty}}, "the bearer token cannot be read: " + empty + " is empty"},
-		{"no CA", metrics.Settings{URL: "http://h", TLS: metrics.TLS{CAFile: "/no/such/ca"}}, "the CA file: open /no/such/ca: no such file"},
+		{"no CA", metrics.Settings{URL: "http://h", TLS: metrics.TLS{CAFile: "/no/such/ca"}}, "the CA file: stat /no/such/ca: no such file"},
 		{"empty CA", metrics.Settings{URL: "http://h", TLS: metrics.TLS{CAFile: empty}}, "has no PEM certificate in it"},
 		{"certificate alone", metrics.Settings{URL: "http://h", TLS: metrics.TLS{CertFile: empty}}, "needs both cert_file and key_file"},
 		{"bad certificate", metrics.Settings{URL: "http://h", TLS: metrics.TLS{CertFile: empty, KeyFile: empty}}, "the client certificate " + empty},

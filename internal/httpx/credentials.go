@@ -144,6 +144,13 @@ func (c credentials) read() (secrets, error) {
 	return out, nil
 }
 
+// replaced reports whether the secrets are others now than those that were
+// used: they were read just before they were replaced.
+func (c credentials) replaced(used secrets) bool {
+	now, err := c.read()
+	return err == nil && !maps.EqualFunc(now.headers, used.headers, slices.Equal)
+}
+
 // hide adds a value and its usual encodings to what error texts must not
 // show. What has fewer than four bytes is no secret but a tenant's number.
 func (s *secrets) hide(v string) {

@@ -14,8 +14,10 @@
 //     is never shorter than the server's Retry-After. A server that asks for
 //     more than a minute, or for longer than the context lasts, is not waited
 //     for: its last answer is the result, at once.
-//   - Concurrency: at most Concurrency requests at the same time; waiting for
-//     a place ends with the context. A request that pauses holds no place.
+//   - Gate: at most Concurrency requests at the same time, RequestsPerSecond in
+//     a second and RequestsPerDay in 24 hours; who waits, for at most MaxWait,
+//     is served in turns (see [fetch.Gate]). A request that pauses holds no
+//     place.
 //   - Circuit breaker: when 10 or more requests within a minute failed at
 //     least four times in five (no answer, a cut-off answer, or 5xx), nothing
 //     is asked for 10 s; then one request may try. Refused queries and rate
@@ -29,9 +31,13 @@
 // Only the context bounds the total time; without a deadline four tries of
 // 30 s and their pauses take about two minutes.
 //
-// Credentials are read from their place at every try, so a rotated file is
-// picked up; they are sent to the source's own host only, redirects to another
-// host are refused, and their values are taken out of every error text.
+// Credentials, the CA file and the client's certificate may be replaced while
+// the program runs. Credentials are read from their place at every try, and
+// once more when the server refuses them: if they are others by then, the
+// request is sent again. So it is with the CA file when it does not know the
+// server's certificate. A client certificate is read at every handshake.
+// Credentials are sent to the source's own host only, redirects to another host
+// are refused, and their values are taken out of every error text.
 // Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 package httpx
 

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/judged-dev/judged/internal/fetch"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -28,8 +29,12 @@ type failure struct {
 	retry bool
 	// fault: the breaker counts it, since the server itself is in trouble.
 	fault bool
+	// untrusted: the server's certificate is of none of the authorities.
+	untrusted bool
 	// asked is how long the server wants to be left alone; pause how long it is.
 	asked, pause time.Duration
+	// retryAt is when the server may be asked again; zero if nobody knows.
+	retryAt time.Time
 }
 
 // Error implements error.
@@ -37,12 +42,17 @@ func (f *failure) Error() string { return f.text }
 
 // described is a cause with a text free of secrets.
 type described struct {
-	text  string
-	cause error
+	text    string
+	cause   error
+	retryAt time.Time
 }
 
 func (d *described) Error() string { return d.text }
 func (d *described) Unwrap() error { return d.cause }
+
+// RetryAt returns when the server may be asked again, for package fetch; zero
+// if nobody knows.
+func (d *described) RetryAt() time.Time { return d.retryAt }
 
 // error returns the failure as its caller sees it.
 func (f *failure) error(source string, tries int) error {
@@ -50,7 +60,7 @@ func (f *failure) error(source string, tries int) error {
 	if tries > 1 {
 		text += fmt.Sprintf(" (tried %d times)", tries)
 	}
-	return &metrics.Error{Op: "query", Source: source, Reason: f.reason, Err: &described{text: text, cause: bare(f.cause)}, Hint: f.hint}
+	return &metrics.Error{Op: "query", Source: source, Reason: f.reason, Err: &described{text, bare(f.cause), f.retryAt}, Hint: f.hint}
 }
 
 // bare takes the url.Errors off a cause: their texts hold the whole address.
@@ -97,8 +107,9 @@ func (c *Client) Error(query string, err error) error {
 	return e
 }
 
-// gaveUp is the failure of a request whose context ended while it waited.
-func (c *Client) gaveUp(ctx context.Context, last *failure) *failure {
+// gaveUp is the failure of a request whose context ended while it paused, or
+// while it waited for its turn.
+func (c *Client) gaveUp(ctx context.Context, held *fetch.LimitError, last *failure) *failure {
 	if last != nil && errors.Is(last.cause, ctx.Err()) {
 		return last // the context ended while a try was under way
 	}
@@ -109,9 +120,18 @@ func (c *Client) gaveUp(ctx context.Context, last *failure) *failure {
 	if last != nil {
 		f.text += "; the last answer: " + last.text
 		f.hint = last.hint
-	} else if f.reason == metrics.Unavailable {
-		f.text += fmt.Sprintf("; it waited for a free place, the source's concurrency is %d", c.concurrency)
-		f.hint = "raise the source's concurrency, or give the query more time"
+	} else if held != nil && f.reason == metrics.Unavailable {
+		f.text += "; " + held.Text
+		f.hint = held.Hint
+	}
+	return f
+}
+
+// notAsked is the failure of a request that the source's own limits held back.
+func (c *Client) notAsked(held *fetch.LimitError, last *failure) *failure {
+	f := &failure{reason: held.Reason, text: c.base.Host + " was not asked: " + held.Text, hint: held.Hint, cause: held, retryAt: held.Until}
+	if last != nil {
+		f.text += "; the last answer: " + last.text
 	}
 	return f
 }
@@ -122,8 +142,9 @@ func (c *Client) broken(req *http.Request) *failure {
 		reason: metrics.Unavailable,
 		text:   fmt.Sprintf("%s://%s was not asked, because most requests of the last minute failed", req.URL.Scheme, req.URL.Host),
 		cause:  errBroken,
-		hint:   fmt.Sprintf("it is tried again in %s", max(c.breaker.RemainingDelay(), time.Second).Round(time.Second)),
 	}
+	rest := max(c.breaker.RemainingDelay(), time.Second)
+	f.hint, f.retryAt = fmt.Sprintf("it is tried again in %s", rest.Round(time.Second)), time.Now().Add(rest)
 	if last := c.lastFault.Load(); last != nil {
 		f.text += "; the last: " + last.text
 	}
@@ -169,6 +190,7 @@ func (x exchange) noAnswer(ctx, tryCtx context.Context, err error) *failure {
 		switch {
 		case isType[x509.UnknownAuthorityError](err):
 			hint = "set tls.ca_file to the authority that signed the server's certificate"
+			f.untrusted = true
 		case isType[x509.HostnameError](err):
 			hint = "use the name in the server's certificate in the url, or set tls.server_name to it"
 		case isType[x509.CertificateInvalidError](err):

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
-	"github.com/failsafe-go/failsafe-go/bulkhead"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 )
@@ -28,9 +27,9 @@ const (
 	breakerRest   = 10 * time.Second
 )
 
-// newPolicies composes retry(concurrency(breaker(try))).
-func newPolicies(attempts, concurrency int) (failsafe.Executor[*Answer], circuitbreaker.CircuitBreaker[*Answer]) {
-	breaker := circuitbreaker.NewBuilder[*Answer]().
+// newBreaker counts what the server is at fault for.
+func newBreaker() circuitbreaker.CircuitBreaker[*Answer] {
+	return circuitbreaker.NewBuilder[*Answer]().
 		HandleIf(func(_ *Answer, err error) bool {
 			failed, ok := errors.AsType[*failure](err)
 			return ok && failed.fault
@@ -39,8 +38,12 @@ func newPolicies(attempts, concurrency int) (failsafe.Executor[*Answer], circuit
 		WithDelay(breakerRest).
 		WithSuccessThreshold(1).
 		Build()
-	places := bulkhead.NewBuilder[*Answer](uint(concurrency)).WithMaxWaitTime(math.MaxInt64).Build()
-	retry := retrypolicy.NewBuilder[*Answer]().
+}
+
+// newRetry repeats what its failure says may be repeated. Each attempt passes
+// the gate and then the breaker.
+func newRetry(attempts int, breaker circuitbreaker.CircuitBreaker[*Answer]) failsafe.Executor[*Answer] {
+	return failsafe.With(retrypolicy.NewBuilder[*Answer]().
 		HandleIf(func(_ *Answer, err error) bool {
 			if failed, ok := errors.AsType[*failure](err); ok {
 				return failed.retry
@@ -49,7 +52,7 @@ func newPolicies(attempts, concurrency int) (failsafe.Executor[*Answer], circuit
 			// way: its result comes soon.
 			return errors.Is(err, circuitbreaker.ErrOpen) && breaker.IsHalfOpen()
 		}).
-		WithMaxAttempts(attempts).
+		WithMaxAttempts(attempts + 1). // one more for a replaced credential; failures count their own
 		WithDelayFunc(func(e failsafe.ExecutionAttempt[*Answer]) time.Duration {
 			if failed, ok := errors.AsType[*failure](e.LastError()); ok {
 				return failed.pause
@@ -57,8 +60,7 @@ func newPolicies(attempts, concurrency int) (failsafe.Executor[*Answer], circuit
 			return firstPause << min(e.Attempts(), 5)
 		}).
 		ReturnLastFailure().
-		Build()
-	return failsafe.With(retry, places, breaker), breaker
+		Build())
 }
 
 // backoff counts the pauses of one request.

@@ -3,6 +3,7 @@ package prometheus
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -25,6 +26,9 @@ func newJoiner() *joiner { return &joiner{index: map[string]int{}} }
 // notes keeps the server's warnings and infos, each once.
 func (j *joiner) notes(warnings v1.Warnings, infos v1.Infos) {
 	for _, w := range warnings {
+		// The engine's own are about the query. The others come from storage, such
+		// as a store that did not answer (Thanos, Cortex, remote read).
+		j.result.Partial = j.result.Partial || !strings.HasPrefix(w, "PromQL warning")
 		j.warn(httpx.Printable(w))
 	}
 	for _, i := range infos {
@@ -59,7 +63,7 @@ func (j *joiner) add(matrix model.Matrix, asked v1.Range) error {
 			j.result.Series = append(j.result.Series, metrics.Series{Labels: labels})
 		}
 		if len(j.result.Series) > maxSeries {
-			return tooLarge(fmt.Sprintf("the query returns more than %d series", maxSeries), "aggregate it, e.g. with sum(...) or sum by (pod) (...)")
+			return tooManySeries()
 		}
 		if j.samples += len(stream.Values); j.samples > maxSamples {
 			return tooLarge(fmt.Sprintf("the query returns more than %d points", maxSamples), "aggregate it, make its step coarser or its window shorter")
@@ -68,7 +72,9 @@ func (j *joiner) add(matrix model.Matrix, asked v1.Range) error {
 		series.Points = slices.Grow(series.Points, len(stream.Values))
 		for _, v := range stream.Values {
 			t := v.Timestamp.Time().UTC()
-			j.checkTime(t, asked)
+			if err := j.checkTime(t, asked); err != nil {
+				return err
+			}
 			series.Points = append(series.Points, metrics.Point{Time: t, Value: float64(v.Value)})
 		}
 		if err := j.addHistograms(series, stream.Histograms, asked); err != nil {
@@ -76,6 +82,10 @@ func (j *joiner) add(matrix model.Matrix, asked v1.Range) error {
 		}
 	}
 	return nil
+}
+
+func tooManySeries() error {
+	return tooLarge(fmt.Sprintf("the query returns more than %d series", maxSeries), "aggregate it, e.g. with sum(...) or sum by (pod) (...)")
 }
 
 // addHistograms appends native histograms. Their buckets count as samples.
@@ -89,7 +99,9 @@ func (j *joiner) addHistograms(series *metrics.Series, pairs []model.SampleHisto
 		if err != nil {
 			return badAnswer(fmt.Sprintf("the histogram of %s at %s: %v", series.Labels, t.Format(time.RFC3339), err), "")
 		}
-		j.checkTime(t, asked)
+		if err := j.checkTime(t, asked); err != nil {
+			return err
+		}
 		series.Histograms = append(series.Histograms, metrics.HistogramPoint{Time: t, Histogram: h})
 	}
 	return nil
@@ -97,11 +109,19 @@ func (j *joiner) addHistograms(series *metrics.Series, pairs []model.SampleHisto
 
 // checkTime warns, once, when the server evaluated the query at other moments
 // than asked: query frontends of Thanos and Mimir may align them to the step.
-func (j *joiner) checkTime(t time.Time, asked v1.Range) {
+// That moves them by less than a step; what lies further away is the answer to
+// another question, from a cache or by a wrong clock.
+func (j *joiner) checkTime(t time.Time, asked v1.Range) error {
+	if t.Before(asked.Start.Add(-asked.Step)) || t.After(asked.End.Add(asked.Step)) {
+		return badAnswer(fmt.Sprintf("the server answered for %s, which is outside of the time asked for (%s to %s)",
+			t.Format(time.RFC3339Nano), asked.Start.UTC().Format(time.RFC3339Nano), asked.End.UTC().Format(time.RFC3339Nano)),
+			"does a proxy or cache before it answer other queries, or change their times?")
+	}
 	if off := t.Sub(asked.Start) % asked.Step; off == 0 || j.shifted {
-		return
+		return nil
 	}
 	j.shifted = true
 	j.warn(fmt.Sprintf("the server answered for %s, which is not one of the moments asked for (%s and every %s after): does a query frontend align queries with their step?",
 		t.UTC().Format(time.RFC3339Nano), asked.Start.UTC().Format(time.RFC3339Nano), asked.Step))
+	return nil
 }

@@ -69,6 +69,9 @@ func Open(s metrics.Settings) (metrics.Source, error) {
 // Close implements metrics.Source.
 func (s *source) Close() error { return s.http.Close() }
 
+// Load implements metrics.Limited.
+func (s *source) Load() metrics.Load { return s.http.Load() }
+
 // Query implements metrics.Source.
 func (s *source) Query(ctx context.Context, q metrics.Query) (metrics.Result, error) {
 	result, err := s.query(ctx, q)

@@ -44,6 +44,9 @@ func (w wire) Do(ctx context.Context, req *http.Request) (*http.Response, []byte
 	if isPartial(answer.Body) {
 		return resp, nil, answer.Fail(metrics.Unavailable, "the answer is partial: not all stores could be read", errPartial, "")
 	}
+	if countSeries(answer.Body, maxSeries) > maxSeries {
+		return resp, nil, tooManySeries()
+	}
 	return resp, answer.Body, nil
 }
 
