@@ -25,6 +25,7 @@ var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 type outcome struct {
 	id                        string
 	procedure, protocol, code string
+	caller                    string
 	// err is set if somebody should look at it.
 	err error
 }
@@ -107,6 +108,9 @@ func (a *accessLog) write(r *http.Request, path string, o *outcome, body *bodyRe
 		slog.Int64("bytes_out", answer.n),
 		slog.String("remote", r.RemoteAddr),
 		slog.String("user_agent", r.UserAgent()),
+	}
+	if o.caller != "" {
+		attrs = append(attrs, slog.String("caller", o.caller))
 	}
 	if o.procedure != "" {
 		attrs = append(attrs, slog.String("procedure", o.procedure), slog.String("protocol", o.protocol))

@@ -27,7 +27,7 @@ func TestAnalysisLife(t *testing.T) {
 	}
 	states := i.wait(t, a.GetId(), 0)
 	last := states[len(states)-1]
-	if last.GetState() != judgedv1.AnalysisState_COMPLETED || last.GetVersion() != 3 || last.GetLooks() != 1 || last.GetEndTime() == nil {
+	if last.GetState() != judgedv1.AnalysisState_COMPLETED || last.GetVersion() != 2 || last.GetLooks() != 1 || last.GetEndTime() == nil {
 		t.Errorf("ended: %v", last)
 	}
 	j := last.GetJudgment()
@@ -253,7 +253,7 @@ func TestSourceErrorIsAFinding(t *testing.T) {
 	_, page := i.page(t, "/metrics")
 	for _, want := range []string{
 		`judged_source_failures_total{source="down"} 1`, `judged_verdicts_total{origin="analysis",verdict="ERROR"} 1`,
-		"judged_analysis_duration_seconds_count 1", `judged_analyses_live{state="PENDING"} 0`, `judged_build_info{version="test"} 1`,
+		"judged_look_duration_seconds_count 1", `judged_analyses_live{state="PENDING"} 0`, `judged_build_info{version="test"} 1`,
 		`rpc_server_call_duration_seconds_count{`,
 	} {
 		if !strings.Contains(page, want) {
@@ -303,7 +303,7 @@ func TestIdempotencyKey(t *testing.T) {
 func TestCancelWhileRunning(t *testing.T) {
 	asked, release := make(chan struct{}, 1), make(chan struct{})
 	defer close(release)
-	i := start(t, server.Options{Sources: sourcesOf(map[string]metrics.Source{"shop": blocking(asked, release)}), Limits: server.Limits{Workers: 1}})
+	i := start(t, server.Options{Sources: sourcesOf(map[string]metrics.Source{"shop": blocking(asked, release)}), Limits: server.Limits{Looks: 1}})
 	id := i.begin(t, inline(shopConfig("checkout"))).GetId()
 	waiting := i.begin(t, inline(shopConfig("waits"))).GetId() // for the only worker
 	<-asked
@@ -354,7 +354,9 @@ func TestWaitsForTheSchedule(t *testing.T) {
 	i := start(t, server.Options{})
 	c := shopConfig("checkout")
 	begin := time.Now().Add(-5 * time.Second)
-	c.Schedule = &judgedv1.Schedule{Start: timestamppb.New(begin), Duration: durationpb.New(6 * time.Second), Interval: durationpb.New(time.Second)}
+	c.Schedule = &judgedv1.Schedule{
+		Start: timestamppb.New(begin), Duration: durationpb.New(6 * time.Second), Interval: durationpb.New(time.Second), LookEvery: durationpb.New(6 * time.Second),
+	}
 	a := i.begin(t, inline(c))
 	if a.GetState() != judgedv1.AnalysisState_PENDING {
 		t.Fatalf("%v", a.GetState())
@@ -377,7 +379,7 @@ func TestTooManyAnalyses(t *testing.T) {
 	release := make(chan struct{})
 	i := start(t, server.Options{
 		Sources: sourcesOf(map[string]metrics.Source{"shop": blocking(nil, release)}),
-		Limits:  server.Limits{LiveAnalyses: 3, Workers: 1, EndedAnalyses: 2},
+		Limits:  server.Limits{LiveAnalyses: 3, Looks: 1},
 	})
 	var ids []string
 	for n := range 3 {
@@ -393,14 +395,10 @@ func TestTooManyAnalyses(t *testing.T) {
 		t.Errorf("REST: status %d, Retry-After %q: %v", status, header.Get("Retry-After"), answer)
 	}
 	close(release)
-	for _, id := range ids[1:] {
+	for _, id := range ids {
 		i.wait(t, id, 0)
 	}
-	// Of three ended ones two are kept.
-	eventually(t, "one is forgotten", func() bool {
-		list, err := i.analyses.ListAnalyses(t.Context(), connect.NewRequest(&judgedv1.ListAnalysesRequest{State: judgedv1.AnalysisState_COMPLETED}))
-		return err == nil && len(list.Msg.GetAnalyses()) == 2
-	})
+	i.begin(t, inline(shopConfig("one-more")))
 }
 
 func TestListAnalyses(t *testing.T) {
@@ -490,7 +488,7 @@ func TestWatchersDoNotHoldTheRun(t *testing.T) {
 
 // Everything at once, for the race detector.
 func TestConcurrentLoad(t *testing.T) {
-	i := start(t, server.Options{Limits: server.Limits{EndedAnalyses: 10, Workers: 4}})
+	i := start(t, server.Options{Limits: server.Limits{Looks: 4}})
 	var wg sync.WaitGroup
 	for n := range 8 {
 		wg.Go(func() {

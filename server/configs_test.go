@@ -159,13 +159,13 @@ func manyMetrics(n int) []*judgedv1.Metric {
 }
 
 func TestConfigsAreBounded(t *testing.T) {
-	i := start(t, server.Options{Limits: server.Limits{StoredBytes: 64 << 10}})
+	i := start(t, server.Options{Limits: server.Limits{Configs: 7}})
 	var err error
 	stored := 0
 	for ; err == nil && stored < 1000; stored++ {
 		_, err = i.configs.CreateConfig(t.Context(), connect.NewRequest(&judgedv1.CreateConfigRequest{Config: shopConfig(fmt.Sprint("c", stored))}))
 	}
-	wantCode(t, err, connect.CodeResourceExhausted, "65536 bytes", "delete some")
+	wantCode(t, err, connect.CodeResourceExhausted, "7 configs", "delete some")
 	if _, err := i.configs.DeleteConfig(t.Context(), connect.NewRequest(&judgedv1.DeleteConfigRequest{Name: "c0"})); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/internal/store"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -99,6 +100,13 @@ func asRPC(err error) *connect.Error {
 		return e
 	}
 	if e, ok := errors.AsType[*connect.Error](err); ok {
+		return e
+	}
+	if db, ok := errors.AsType[*store.Error](err); ok {
+		// Which database, and what it said, is for the operator: the log has it.
+		e := newError(connect.CodeUnavailable, fmt.Errorf("this server's database failed (%s): try again in a moment; its log has the details", db.Op), "STORE_UNAVAILABLE", nil)
+		e.Meta().Set("Retry-After", "2")
+		addDetail(e, &errdetails.RetryInfo{RetryDelay: durationpb.New(2 * time.Second)})
 		return e
 	}
 	if config, ok := errors.AsType[*analysis.ConfigError](err); ok {
@@ -226,7 +234,7 @@ func note(ctx context.Context, spec connect.Spec, peer connect.Peer, err error) 
 	}
 	e := asRPC(err)
 	o.code = e.Code().String()
-	if e.Code() == connect.CodeInternal || e.Code() == connect.CodeUnknown {
+	if _, db := errors.AsType[*store.Error](err); db || e.Code() == connect.CodeInternal || e.Code() == connect.CodeUnknown {
 		o.err = err
 	}
 	return e

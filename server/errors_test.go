@@ -1,12 +1,15 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -114,4 +117,28 @@ func TestPanicOutsideHandlers(t *testing.T) {
 	if got := strings.Count(log.String(), "msg=panic"); got != 2 {
 		t.Errorf("%d panics logged: %s", got, log)
 	}
+}
+
+type testLog struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+	logger *slog.Logger
+}
+
+func newTestLog() *testLog {
+	l := &testLog{}
+	l.logger = slog.New(slog.NewTextHandler(l, nil))
+	return l
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *testLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
 }

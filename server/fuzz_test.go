@@ -70,12 +70,12 @@ func FuzzHandler(f *testing.F) {
 	sources := analysis.NewSources()
 	sources.Use("shop", harmless, source{levels})
 	s, err := server.New(server.Options{Sources: sources, Limits: server.Limits{
-		RequestBytes: 1 << 20, LiveAnalyses: 20, EndedAnalyses: 20, StoredBytes: 4 << 20, Workers: 2,
+		RequestBytes: 1 << 20, LiveAnalyses: 20, Looks: 2,
 	}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Cleanup(s.Close)
+	f.Cleanup(func() { _ = s.Close() })
 	f.Fuzz(func(t *testing.T, method, path, contentType, header string, body []byte) {
 		r, err := http.NewRequest(method, "http://judged.test/", bytes.NewReader(body))
 		if err != nil {

@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"connectrpc.com/connect"
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/policy"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
@@ -19,11 +19,14 @@ import (
 type judgeService struct {
 	version   string
 	telemetry *telemetry
-	looks     lookPlans
+	guard     *guard
 }
 
 // Judge implements judgedv1connect.JudgeServiceHandler.
 func (s *judgeService) Judge(ctx context.Context, request *connect.Request[judgedv1.JudgeRequest]) (*connect.Response[judgedv1.JudgeResponse], error) {
+	if err := s.guard.allow(ctx, access{action: "judge"}); err != nil {
+		return nil, err
+	}
 	if err := checkSamples(request.Msg); err != nil {
 		return nil, err
 	}
@@ -33,6 +36,11 @@ func (s *judgeService) Judge(ctx context.Context, request *connect.Request[judge
 	}
 	judged, look, err := s.judge(request.Msg, alpha)
 	if err != nil {
+		return nil, err
+	}
+	d := request.Msg.GetDecision()
+	rules := analysis.Rules{Fail: d.GetFail(), Inconclusive: d.GetInconclusive(), Pass: d.GetPass()}
+	if judged, err = rules.Decide(ctx, judged, policy.Facts{Look: policy.Look(look)}); err != nil {
 		return nil, err
 	}
 	judgment := wire.JudgmentProto(judged, s.version)
@@ -48,8 +56,8 @@ func (s *judgeService) judge(r *judgedv1.JudgeRequest, alpha float64) (judge.Jud
 	if r.GetLooks() == nil {
 		return analysis.Judge(inputs, alpha), analysis.Look{}, nil
 	}
-	plan := lookPlan{int(r.GetLooks().GetPlannedIntervals()), int(r.GetLooks().GetEvery())}
-	looks, err := s.looks.get(plan)
+	horizon, every := int(r.GetLooks().GetPlannedIntervals()), int(r.GetLooks().GetEvery())
+	looks, err := analysis.NewRegularLooks(horizon, every)
 	if err != nil {
 		return judge.Judgment{}, analysis.Look{}, invalid("LOOKS", "looks: %v", err)
 	}
@@ -57,44 +65,14 @@ func (s *judgeService) judge(r *judgedv1.JudgeRequest, alpha float64) (judge.Jud
 	for _, in := range inputs {
 		n = max(n, in.Intervals())
 	}
-	if n > plan.horizon {
-		return judge.Judgment{}, analysis.Look{}, invalid("LOOKS", "looks: %d intervals of a window that was planned to have %d: plan as many as there will be", n, plan.horizon)
+	if n > horizon {
+		return judge.Judgment{}, analysis.Look{}, invalid("LOOKS", "looks: %d intervals of a window that was planned to have %d: plan as many as there will be", n, horizon)
 	}
 	judged, err := looks.Judge(inputs, n, alpha)
 	if err != nil {
 		return judge.Judgment{}, analysis.Look{}, invalid("LOOKS", "looks: %v", err)
 	}
-	return judged, analysis.LookAt(n, plan.horizon, plan.every), nil
-}
-
-// lookPlan is how often a window of which length is judged.
-type lookPlan struct{ horizon, every int }
-
-// lookPlans keeps the levels of plans that were asked for: deployers look with
-// few different ones, and computing them takes longer than a judgment.
-type lookPlans struct {
-	mu    sync.Mutex
-	plans map[lookPlan]*analysis.RegularLooks
-}
-
-// mostPlans bounds the memory of lookPlans.
-const mostPlans = 64
-
-func (l *lookPlans) get(p lookPlan) (*analysis.RegularLooks, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if looks := l.plans[p]; looks != nil {
-		return looks, nil
-	}
-	looks, err := analysis.NewRegularLooks(p.horizon, p.every)
-	if err != nil {
-		return nil, err
-	}
-	if l.plans == nil || len(l.plans) >= mostPlans {
-		l.plans = map[lookPlan]*analysis.RegularLooks{}
-	}
-	l.plans[p] = looks
-	return looks, nil
+	return judged, analysis.LookAt(n, horizon, every), nil
 }
 
 // checkSamples refuses what cannot be laid on one grid. A judge would see a

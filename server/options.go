@@ -2,16 +2,48 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/internal/auth"
+	"github.com/judged-dev/judged/internal/quota"
+	"github.com/judged-dev/judged/internal/store"
+	"github.com/judged-dev/judged/policy"
 )
 
 // Options says what a Server serves. Only Sources is required.
 type Options struct {
+	// Store keeps analyses, configs and what is to be done; the server does not
+	// close it. Nil keeps them in memory, until the server is closed.
+	Store *store.Store
+	// Replica names this process in the looks it takes.
+	Replica string
+	// Authenticator finds out who is calling; nil asks nobody.
+	Authenticator *auth.Authenticator
+	// Authorization says who may do what; nil lets everybody do everything.
+	Authorization *policy.Authorization
+	// Quota keeps each caller within bounds; nil has none.
+	Quota *quota.Keeper
+	// Constraints are what configs must keep; nil for none.
+	Constraints *policy.Constraints
+	// Calendars are the named days that deployment windows can ask for.
+	Calendars map[string]policy.Calendar
+	// Notifications say who hears of what.
+	Notifications Notifications
+	// TLS serves HTTPS; nil serves HTTP.
+	TLS *tls.Config
+	// Tracer gets spans of calls, looks and queries; nil makes none.
+	Tracer trace.TracerProvider
+	// Retention says when what has ended is forgotten.
+	Retention Retention
+
 	// Sources are the backends that configs can name. Callers choose among
 	// them and can reach no other. The server does not close them.
 	Sources *analysis.Sources
@@ -21,8 +53,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Grace is how long a stopping server lets requests and running analyses
-	// finish. Default 20s.
+	// Grace is how long a stopping server lets requests and looks finish. Default
+	// 20s.
 	Grace time.Duration
 	// Limits bound what callers can make the server do.
 	Limits Limits
@@ -46,23 +78,29 @@ type Limits struct {
 	// RequestTimeout bounds a call, watches apart, if the caller asks for
 	// nothing shorter. Default 60s.
 	RequestTimeout time.Duration
-	// Workers is how many analyses run at the same time. Default 16: they
-	// mostly wait for their sources.
-	Workers int
-	// LiveAnalyses bounds the analyses that have not ended; more are refused
-	// with resource_exhausted. Default 1000.
+	// Looks is how many looks this process takes at the same time. Default 256:
+	// they mostly wait for their sources. Those of one combination of sources get
+	// at most a quarter.
+	Looks int
+	// LiveAnalyses bounds a tenant's analyses that have not ended; more are
+	// refused with resource_exhausted. Default 20000.
 	LiveAnalyses int
 	// AnalysisTimeout bounds one look. Default 10m: a source may take four
 	// tries of 30 s for each of its queries.
 	AnalysisTimeout time.Duration
-	// EndedAnalyses is how many ended analyses are kept; the oldest are
-	// forgotten first. Default 1000.
-	EndedAnalyses int
+	// Configs is how many configs a tenant may have. Default 10000.
+	Configs int
 	// Revisions is how many revisions of a config are kept. Default 1000.
 	Revisions int
-	// StoredBytes bounds the memory of all analyses, and that of all configs.
-	// Default 256 MiB each.
-	StoredBytes int64
+}
+
+// Retention says when what has ended is forgotten. A zero field has its default,
+// a negative one keeps for ever.
+type Retention struct {
+	// Analyses with their looks and recordings, after their end. Default 30 days.
+	Analyses time.Duration
+	// Audit events. Default 400 days.
+	Audit time.Duration
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -72,9 +110,9 @@ func (o Options) withDefaults() (Options, error) {
 	l := &o.Limits
 	for name, v := range map[string]int64{
 		"Grace": int64(o.Grace), "RequestBytes": int64(l.RequestBytes), "Requests": int64(l.Requests), "Watches": int64(l.Watches),
-		"RequestTimeout": int64(l.RequestTimeout), "Workers": int64(l.Workers), "LiveAnalyses": int64(l.LiveAnalyses),
-		"AnalysisTimeout": int64(l.AnalysisTimeout), "EndedAnalyses": int64(l.EndedAnalyses), "Revisions": int64(l.Revisions),
-		"StoredBytes": l.StoredBytes, "BodyBytes": l.BodyBytes,
+		"RequestTimeout": int64(l.RequestTimeout), "Looks": int64(l.Looks), "LiveAnalyses": int64(l.LiveAnalyses),
+		"AnalysisTimeout": int64(l.AnalysisTimeout), "Revisions": int64(l.Revisions), "Configs": int64(l.Configs),
+		"BodyBytes": l.BodyBytes,
 	} {
 		if v < 0 {
 			return o, fmt.Errorf("server: the limit %s is negative (%d)", name, v)
@@ -96,11 +134,17 @@ func (o Options) withDefaults() (Options, error) {
 	l.BodyBytes = cmp.Or(l.BodyBytes, 256<<20)
 	l.Watches = cmp.Or(l.Watches, 1000)
 	l.RequestTimeout = cmp.Or(l.RequestTimeout, time.Minute)
-	l.Workers = cmp.Or(l.Workers, 16)
-	l.LiveAnalyses = cmp.Or(l.LiveAnalyses, 1000)
+	l.Looks = cmp.Or(l.Looks, 256)
+	l.LiveAnalyses = cmp.Or(l.LiveAnalyses, 20000)
 	l.AnalysisTimeout = cmp.Or(l.AnalysisTimeout, 10*time.Minute)
-	l.EndedAnalyses = cmp.Or(l.EndedAnalyses, 1000)
+	l.Configs = cmp.Or(l.Configs, 10000)
 	l.Revisions = cmp.Or(l.Revisions, 1000)
-	l.StoredBytes = cmp.Or(l.StoredBytes, 256<<20)
+	const day = 24 * time.Hour
+	o.Retention.Analyses = cmp.Or(o.Retention.Analyses, 30*day)
+	o.Retention.Audit = cmp.Or(o.Retention.Audit, 400*day)
+	o.Replica = cmp.Or(o.Replica, "judged")
+	if o.Tracer == nil {
+		o.Tracer = noop.NewTracerProvider()
+	}
 	return o, nil
 }

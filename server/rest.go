@@ -100,6 +100,7 @@ func unknownPath(w http.ResponseWriter, r *http.Request) {
 // it maps them the same way.
 var httpStatus = map[connect.Code]int{
 	connect.CodeInvalidArgument:   http.StatusBadRequest,
+	connect.CodeUnauthenticated:   http.StatusUnauthorized,
 	connect.CodePermissionDenied:  http.StatusForbidden,
 	connect.CodeNotFound:          http.StatusNotFound,
 	connect.CodeResourceExhausted: http.StatusTooManyRequests,

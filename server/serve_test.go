@@ -2,8 +2,10 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/internal/store"
 	"github.com/judged-dev/judged/metrics"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 	"github.com/judged-dev/judged/proto/judged/v1/judgedv1connect"
@@ -36,49 +39,51 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A stopping server finishes what it has, says that it stops, and takes
-// nothing new.
+// opened is a store in a file that outlives its servers.
+func opened(t *testing.T, path string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{URL: path, Replica: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// A stopping server finishes the looks it takes, says that it stops, takes
+// nothing new, and the next one goes on where it stopped.
 func TestGracefulStop(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "judged.db")
 	asked, release := make(chan struct{}, 1), make(chan struct{})
-	i := start(t, server.Options{
-		Sources: sourcesOf(map[string]metrics.Source{"shop": blocking(asked, release)}),
-		Limits:  server.Limits{Workers: 1},
-	})
+	sources := sourcesOf(map[string]metrics.Source{"shop": blocking(asked, release)})
+	first := opened(t, path)
+	i := start(t, server.Options{Store: first, Sources: sources, Limits: server.Limits{Looks: 1}})
 	running := i.begin(t, inline(shopConfig("running"))).GetId()
 	<-asked
 	waiting := i.begin(t, inline(shopConfig("waiting"))).GetId()
-	type end struct {
-		last *judgedv1.Analysis
-		err  error
-	}
-	ends := map[string]chan end{running: make(chan end, 1), waiting: make(chan end, 1)}
+	watched := make(chan error, 2)
 	watching := make(chan struct{})
-	for id, result := range ends {
+	for _, id := range []string{running, waiting} {
 		client := judgedv1connect.NewAnalysisServiceClient(i.http, i.url) // HTTP/1.1: a connection each
 		go func() {
 			stream, err := client.WatchAnalysis(context.Background(), connect.NewRequest(&judgedv1.WatchAnalysisRequest{Id: id}))
 			if err != nil {
-				result <- end{err: err}
+				watched <- err
 				return
 			}
-			var last *judgedv1.Analysis
-			for stream.Receive() {
-				if last == nil {
+			for first := true; stream.Receive(); first = false {
+				if first {
 					watching <- struct{}{}
 				}
-				last = stream.Msg().GetAnalysis()
 			}
-			result <- end{last, stream.Err()}
+			watched <- stream.Err()
 		}()
 	}
 	<-watching
 	<-watching
 	stopped := make(chan error, 1)
 	go func() { stopped <- i.stop() }()
-
-	w := <-ends[waiting]
-	if w.err != nil || w.last.GetState() != judgedv1.AnalysisState_CANCELED || !strings.Contains(w.last.GetCancelReason(), "the server stopped") {
-		t.Errorf("the analysis that waited: %v, %v", w.last, w.err)
+	for range 2 {
+		wantCode(t, <-watched, connect.CodeUnavailable, "this server is stopping")
 	}
 	// The handler, reached without a connection, knows better than to start.
 	if code := status(i, "/readyz"); code != http.StatusServiceUnavailable {
@@ -94,42 +99,40 @@ func TestGracefulStop(t *testing.T) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	close(release)
-	r := <-ends[running]
-	if r.err != nil || r.last.GetState() != judgedv1.AnalysisState_COMPLETED {
-		t.Errorf("the analysis that ran: %v, %v", r.last, r.err)
-	}
-	if err := <-stopped; err != nil {
+	if err := errors.Join(<-stopped, first.Close()); err != nil {
 		t.Errorf("Serve: %v", err)
+	}
+	second := opened(t, path)
+	t.Cleanup(func() { _ = second.Close() })
+	if a, err := second.Analysis(t.Context(), "", running); err != nil || a.Looks != 1 {
+		t.Errorf("the look that was being taken is not there: %+v, %v", a, err)
+	}
+	i = start(t, server.Options{Store: second, Sources: sources})
+	if states := i.wait(t, waiting, 0); states[len(states)-1].GetState() != judgedv1.AnalysisState_COMPLETED {
+		t.Errorf("the analysis that waited: %v", states)
 	}
 }
 
-// Work that takes longer than the grace is cut off, and whoever watches hears
-// why.
+// A look that takes longer than the grace is cut off, and taken by the next
+// server.
 func TestStopAfterGrace(t *testing.T) {
-	asked := make(chan struct{}, 1)
-	i := start(t, server.Options{
-		Sources: sourcesOf(map[string]metrics.Source{"shop": blocking(asked, nil)}),
-		Grace:   50 * time.Millisecond,
-	})
+	path := filepath.Join(t.TempDir(), "judged.db")
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	sources := sourcesOf(map[string]metrics.Source{"shop": blocking(asked, release)})
+	first := opened(t, path)
+	i := start(t, server.Options{Store: first, Sources: sources, Grace: 50 * time.Millisecond})
 	id := i.begin(t, inline(shopConfig("running"))).GetId()
 	<-asked
-	stream, err := i.analyses.WatchAnalysis(t.Context(), connect.NewRequest(&judgedv1.WatchAnalysisRequest{Id: id}))
-	if err != nil || !stream.Receive() {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	if err := i.stop(); err != nil {
+	if err := errors.Join(i.stop(), first.Close()); err != nil {
 		t.Errorf("Serve: %v", err)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
-		t.Errorf("it took %v", took)
-	}
-	var last *judgedv1.Analysis
-	for stream.Receive() {
-		last = stream.Msg().GetAnalysis()
-	}
-	if stream.Err() != nil || last.GetState() != judgedv1.AnalysisState_CANCELED || !strings.Contains(last.GetCancelReason(), "while the analysis ran") {
-		t.Errorf("the watcher saw %v, %v", last, stream.Err())
+	close(release)
+	second := opened(t, path)
+	t.Cleanup(func() { _ = second.Close() })
+	i = start(t, server.Options{Store: second, Sources: sources})
+	states := i.wait(t, id, 0)
+	if last := states[len(states)-1]; last.GetState() != judgedv1.AnalysisState_COMPLETED || last.GetLooks() != 1 || last.GetJudgment().GetVerdict() != judgedv1.Verdict_FAIL {
+		t.Errorf("%v", last)
 	}
 }
 
@@ -167,7 +170,7 @@ func TestOptions(t *testing.T) {
 	if _, err := server.New(server.Options{}); err == nil || !strings.Contains(err.Error(), "no sources") {
 		t.Errorf("no sources: %v", err)
 	}
-	if _, err := server.New(server.Options{Sources: analysis.NewSources(), Limits: server.Limits{Workers: -1}}); err == nil || !strings.Contains(err.Error(), "Workers") {
+	if _, err := server.New(server.Options{Sources: analysis.NewSources(), Limits: server.Limits{Looks: -1}}); err == nil || !strings.Contains(err.Error(), "Looks") {
 		t.Errorf("a negative limit: %v", err)
 	}
 }

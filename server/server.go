@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -14,6 +15,10 @@ import (
 	"connectrpc.com/validate"
 	"connectrpc.com/vanguard"
 
+	"github.com/judged-dev/judged/internal/fetch"
+	"github.com/judged-dev/judged/internal/schedule"
+	"github.com/judged-dev/judged/internal/store"
+	"github.com/judged-dev/judged/metrics"
 	"github.com/judged-dev/judged/proto/judged/v1/judgedv1connect"
 )
 
@@ -22,27 +27,55 @@ type Server struct {
 	options Options
 	handler http.Handler
 	health  *health
-	runner  *runner
+	store   *store.Store
+	owns    bool // the store
+	hub     *hub
+	work    []*schedule.Worker
+
+	mu      sync.Mutex
+	stop    context.CancelFunc // of the work, nil before Start
+	working sync.WaitGroup
 }
 
-// New returns a server. It runs nothing until it is asked.
+// New returns a server. It answers calls, and takes looks from Start on.
 func New(o Options) (*Server, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	analyses := newAnalysisMemory(o.Limits, o.Now)
-	telemetry, err := newTelemetry(o.Version, analyses.live)
+	s := &Server{options: o, store: o.Store}
+	if s.store == nil {
+		if s.store, err = store.Open(context.Background(), store.Options{URL: "memory:", Replica: o.Replica}); err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+		s.owns = true
+	}
+	telemetry, err := newTelemetry(o, s.store)
 	if err != nil {
 		return nil, fmt.Errorf("server: set up metrics: %w", err)
 	}
-	configs := newConfigMemory(o.Limits, o.Now)
-	s := &Server{
-		options: o,
-		health: newHealth(judgedv1connect.JudgeServiceName, judgedv1connect.AnalysisServiceName,
-			judgedv1connect.ConfigServiceName),
-		runner: newRunner(o, analyses, telemetry),
+	// What several analyses ask at the same time is asked once.
+	o.Sources = o.Sources.Through(func(name string, source metrics.Source) metrics.Source {
+		return fetch.Share(source, fetch.Options{Name: name, Observe: func(took time.Duration, err error) { telemetry.answered(name, took, err) }})
+	})
+	s.hub = newHub(s.store, o.Logger)
+	s.health = newHealth(judgedv1connect.JudgeServiceName, judgedv1connect.AnalysisServiceName,
+		judgedv1connect.ConfigServiceName, judgedv1connect.AdminServiceName)
+	g := &guard{
+		authenticator: o.Authenticator, authorization: o.Authorization, quota: o.Quota, store: s.store, now: o.Now, log: o.Logger, refused: telemetry.refuse,
 	}
+	h := &herald{Notifications: o.Notifications, store: s.store, now: o.Now, log: o.Logger, sent: telemetry.delivered}
+	l := &looker{
+		store: s.store, sources: o.Sources, calendars: o.Calendars, herald: h, hub: s.hub, telemetry: telemetry, version: o.Version, replica: o.Replica,
+		timeout: o.Limits.AnalysisTimeout, now: o.Now, log: o.Logger,
+	}
+	looks := schedule.New(schedule.Options{Kind: lookKind, Queue: s.store, Do: l.take, Limit: o.Limits.Looks, Now: o.Now, Log: o.Logger})
+	h.worker = schedule.New(schedule.Options{
+		Kind: notifyKind, Queue: s.store, Do: h.deliver, Limit: 32, LaneLimit: 8, Backoff: deliveryBackoff, Now: o.Now, Log: o.Logger,
+	})
+	k := &keeper{store: s.store, retention: o.Retention, now: o.Now, log: o.Logger}
+	s.work = []*schedule.Worker{looks, h.worker, schedule.New(schedule.Options{Kind: keepKind, Queue: s.store, Do: k.keep, Limit: 1, Poll: 5 * time.Second, Now: o.Now, Log: o.Logger})}
+	telemetry.working(s.work)
 	rpc := connect.WithHandlerOptions(
 		codecs(),
 		connect.WithConditionalHandlerOptions(func(spec connect.Spec) []connect.HandlerOption {
@@ -61,19 +94,25 @@ func New(o Options) (*Server, error) {
 		}),
 		connect.WithInterceptors(validate.NewInterceptor(validate.WithoutErrorDetails())), // asRPC adds them, bounded
 	)
+	configs := &configService{
+		store: s.store, guard: g, herald: h, sources: o.Sources, constraints: o.Constraints, calendars: o.Calendars, bounds: store.Bounds{Configs: o.Limits.Configs, Revisions: o.Limits.Revisions}, now: o.Now,
+	}
+	analyses := &analysisService{
+		store: s.store, configs: configs, guard: g, sources: o.Sources, hub: s.hub, herald: h, looks: looks, version: o.Version,
+		live: o.Limits.LiveAnalyses, now: o.Now,
+	}
 	mux := http.NewServeMux()
 	var services []*vanguard.Service
 	for _, mount := range []func() (string, http.Handler){
 		func() (string, http.Handler) {
-			return judgedv1connect.NewJudgeServiceHandler(&judgeService{version: o.Version, telemetry: telemetry}, rpc)
+			return judgedv1connect.NewJudgeServiceHandler(&judgeService{version: o.Version, telemetry: telemetry, guard: g}, rpc)
 		},
 		func() (string, http.Handler) {
-			return judgedv1connect.NewAnalysisServiceHandler(&analysisService{
-				memory: analyses, configs: configs, runner: s.runner, sources: o.Sources, now: o.Now,
-			}, rpc)
+			return judgedv1connect.NewAnalysisServiceHandler(analyses, rpc)
 		},
+		func() (string, http.Handler) { return judgedv1connect.NewConfigServiceHandler(configs, rpc) },
 		func() (string, http.Handler) {
-			return judgedv1connect.NewConfigServiceHandler(&configService{memory: configs, sources: o.Sources, now: o.Now}, rpc)
+			return judgedv1connect.NewAdminServiceHandler(&adminService{store: s.store, guard: g, worker: h.worker}, rpc)
 		},
 	} {
 		path, handler := mount()
@@ -91,8 +130,10 @@ func New(o Options) (*Server, error) {
 	mux.HandleFunc("/", unknownPath)
 
 	refusal := refusal{rpc: connect.NewErrorWriter(rpc)}
+	g.refusal = refusal
+	mux.Handle(eventsPath, analyses.events(refusal))
 	outer := http.NewServeMux()
-	outer.Handle("/", newGate(sameOrigin(mux, refusal), refusal, o.Limits, telemetry.refuse))
+	outer.Handle("/", newGate(sameOrigin(g.wrap(mux), refusal), refusal, o.Limits, telemetry.refuse))
 	s.health.mount(outer, connect.WithReadMaxBytes(4<<10))
 	outer.Handle("GET /metrics", telemetry.page)
 	s.handler = &accessLog{next: outer, log: o.Logger, stall: o.Limits.RequestTimeout}
@@ -122,22 +163,44 @@ func sameOrigin(next http.Handler, r refusal) http.Handler {
 // Call Close in the end.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Serve answers on l, HTTP/1.1 and HTTP/2 without TLS, until ctx ends. Then
-// it says so to health checks, takes no new connections, ends what has not
-// begun, and gives calls and running analyses Options.Grace to finish. It
+// Start begins to take looks and to deliver notifications, until Close. What
+// was due while no server ran is done first.
+func (s *Server) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stop != nil {
+		return
+	}
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(context.Background())
+	s.working.Go(func() { s.hub.run(ctx) })
+	s.working.Go(func() { planKeeping(ctx, s.store, s.options.Now(), s.options.Logger) })
+	for _, w := range s.work {
+		s.working.Go(func() { w.Run(ctx, s.options.Grace/2) })
+	}
+}
+
+// Serve starts, and answers on l, HTTP/1.1 and HTTP/2, with TLS or without,
+// until ctx ends. Then it says so to health checks, takes no new connections,
+// ends what has not begun, and gives calls and looks Options.Grace to finish. It
 // returns nil after a stop that cut nobody off.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	s.Start()
 	web := s.web()
 	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(l) }()
+	go func() {
+		if s.options.TLS != nil {
+			failed <- web.ServeTLS(l, "", "")
+		} else {
+			failed <- web.Serve(l)
+		}
+	}()
 	select {
 	case err := <-failed:
-		s.Close()
-		return fmt.Errorf("serve on %v: %w", l.Addr(), err)
+		return errors.Join(fmt.Errorf("serve on %v: %w", l.Addr(), err), s.Close())
 	case <-ctx.Done():
 	}
-	defer s.Close()
-	return s.stop(context.WithoutCancel(ctx), web)
+	return errors.Join(s.shut(context.WithoutCancel(ctx), web), s.Close())
 }
 
 func (s *Server) web() *http.Server {
@@ -151,22 +214,22 @@ func (s *Server) web() *http.Server {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		TLSConfig:         s.options.TLS,
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: 30 * time.Second, PingTimeout: 15 * time.Second},
 		ErrorLog:          slog.NewLogLogger(s.options.Logger.Handler(), slog.LevelWarn),
 	}
 }
 
-func (s *Server) stop(ctx context.Context, web *http.Server) error {
+func (s *Server) shut(ctx context.Context, web *http.Server) error {
 	s.health.stop()
-	s.runner.refuse()
+	s.hub.stop() // whoever watches is told to go on elsewhere
 	grace, cancel := context.WithTimeout(ctx, s.options.Grace)
 	defer cancel()
 	if web.Shutdown(grace) == nil {
 		return nil
 	}
-	// Whoever is still watching hears how the analysis ended.
-	s.Close()
-	last, cancelLast := context.WithTimeout(ctx, time.Second)
+	// Idle connections of HTTP/2 take a second to say good-bye.
+	last, cancelLast := context.WithTimeout(ctx, 2*time.Second)
 	defer cancelLast()
 	if web.Shutdown(last) == nil {
 		return nil
@@ -174,9 +237,21 @@ func (s *Server) stop(ctx context.Context, web *http.Server) error {
 	return errors.Join(fmt.Errorf("stop: some calls took longer than %v and were cut off", s.options.Grace), web.Close())
 }
 
-// Close ends all analyses that still run and waits for them. The server
-// refuses new ones from then on.
-func (s *Server) Close() {
+// Close ends the work: looks that are being taken have half of Options.Grace to
+// end, the others are left to another replica, or the next start.
+func (s *Server) Close() error {
 	s.health.stop()
-	s.runner.close()
+	s.hub.stop()
+	s.mu.Lock()
+	stop := s.stop
+	s.stop = func() {}
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	s.working.Wait()
+	if s.owns {
+		return s.store.Close()
+	}
+	return nil
 }

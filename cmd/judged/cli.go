@@ -46,6 +46,7 @@ type commands struct {
 	Calibrate calibrateCommand `cmd:"" help:"Measure a config's false alarms on healthy time and find the margins it needs."`
 	Plan      planCommand      `cmd:"" help:"How long must a canary live, and with how much traffic, to find a regression?"`
 	Serve     serveCommand     `cmd:"" help:"Serve judgments over gRPC, Connect and HTTP."`
+	Policy    policyCommand    `cmd:"" help:"Test the rules of configs and settings."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
@@ -58,7 +59,7 @@ with those of the baseline and says PASS, FAIL or INCONCLUSIVE, with the reason.
   judged backtest cases.jsonl.gz    # how often is a judge wrong?
   judged calibrate canary.yaml      # how often would it FAIL without a release?
   judged plan canary.yaml           # how long must a canary live to find 10 %?
-  judged serve --sources judged.yaml
+  judged serve --config judged.yaml
 
 Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not judge.`
 

@@ -137,6 +137,20 @@ func signal(c chan struct{}) {
 	}
 }
 
+// Kind returns the kind of its tasks.
+func (w *Worker) Kind() string { return w.o.Kind }
+
+// Drop ends a task that this process is carrying out: it was taken away.
+func (w *Worker) Drop(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for l, r := range w.running {
+		if l.Task() == id {
+			r.cancel(store.ErrLeaseLost)
+		}
+	}
+}
+
 // Running returns how many tasks are being carried out.
 func (w *Worker) Running() int {
 	w.mu.Lock()

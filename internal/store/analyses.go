@@ -54,7 +54,7 @@ func scanAnalysis(scan func(...any) error, more ...any) (Analysis, error) {
 // Start keeps a new analysis and its tasks. If its key is known, it returns the
 // id of the analysis that has it and false, or ErrConflict if another request
 // started that one. live bounds the tenant's analyses that have not ended; more
-// are ErrTooMany.
+// are a *TooManyError.
 func (s *Store) Start(ctx context.Context, a Analysis, live int, tasks ...Task) (id string, started bool, err error) {
 	err = s.write(ctx, "start an analysis", func(q querier) error {
 		id, started = a.ID, true
@@ -70,7 +70,7 @@ func (s *Store) Start(ctx context.Context, a Analysis, live int, tasks ...Task) 
 			return err
 		}
 		if n >= live {
-			return tooMany(n)
+			return &TooManyError{n}
 		}
 		result, err := q.ExecContext(ctx, s.db.text(`INSERT INTO analyses
 			(id, tenant, state, verdict, version, config_name, application, key, request, created, updated, ended, looks, detail)
@@ -101,13 +101,11 @@ func (s *Store) Start(ctx context.Context, a Analysis, live int, tasks ...Task) 
 	return id, started, err
 }
 
-// TooManyError says that a tenant has as many live analyses as it may.
-type TooManyError struct{ Live int }
+// TooManyError says that a tenant has as many of something as it may.
+type TooManyError struct{ Have int }
 
 // Error implements error.
-func (e *TooManyError) Error() string { return fmt.Sprintf("%d analyses have not ended", e.Live) }
-
-func tooMany(n int) error { return &TooManyError{n} }
+func (e *TooManyError) Error() string { return fmt.Sprintf("there are %d already", e.Have) }
 
 // SameKey returns the id of the analysis that was started with the key, "" if
 // there is none, ErrConflict if another request started it.

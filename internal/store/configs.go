@@ -26,10 +26,13 @@ func (e *RevisionError) Error() string { return ErrConflict.Error() }
 // Unwrap returns ErrConflict.
 func (e *RevisionError) Unwrap() error { return ErrConflict }
 
+// Bounds are how much a tenant may keep: configs, of which more are a
+// *TooManyError, and revisions of each, of which the oldest go first.
+type Bounds struct{ Configs, Revisions int }
+
 // PutConfig stores c as a new revision after the expected one, 0 for a config
-// that must not exist (ErrExists). A *RevisionError tells the latest. most bounds
-// the revisions that are kept; the oldest go first.
-func (s *Store) PutConfig(ctx context.Context, tenant string, c Config, expected int64, most int) (Config, error) {
+// that must not exist (ErrExists). A *RevisionError tells the latest.
+func (s *Store) PutConfig(ctx context.Context, tenant string, c Config, expected int64, most Bounds) (Config, error) {
 	err := s.write(ctx, "store a config", func(q querier) error {
 		var err error
 		c.Revision, err = s.putConfig(ctx, q, tenant, c, expected, most)
@@ -38,13 +41,20 @@ func (s *Store) PutConfig(ctx context.Context, tenant string, c Config, expected
 	return c, err
 }
 
-func (s *Store) putConfig(ctx context.Context, q querier, tenant string, c Config, expected int64, most int) (int64, error) {
+func (s *Store) putConfig(ctx context.Context, q querier, tenant string, c Config, expected int64, most Bounds) (int64, error) {
 	revision := expected + 1
 	if expected == 0 {
 		// A config that was deleted goes on after its last revision, so that a
 		// revision never means two things.
 		if err := s.row(ctx, q, []any{&revision}, "SELECT COALESCE(MAX(revision), 0) + 1 FROM config_revisions WHERE tenant = $1 AND name = $2", tenant, c.Name); err != nil {
 			return 0, err
+		}
+		var n int
+		if err := s.row(ctx, q, []any{&n}, "SELECT count(*) FROM configs WHERE tenant = $1", tenant); err != nil {
+			return 0, err
+		}
+		if n >= most.Configs {
+			return 0, &TooManyError{n}
 		}
 		if err := s.exec(ctx, q, ErrExists, "INSERT INTO configs (tenant, name, revision) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", tenant, c.Name, revision); err != nil {
 			return 0, err
@@ -63,7 +73,7 @@ func (s *Store) putConfig(ctx context.Context, q querier, tenant string, c Confi
 		tenant, c.Name, revision, micros(c.Created), c.Author, c.Comment, c.Config); err != nil {
 		return 0, err
 	}
-	_, err := q.ExecContext(ctx, "DELETE FROM config_revisions WHERE tenant = $1 AND name = $2 AND revision <= $3", tenant, c.Name, revision-int64(most))
+	_, err := q.ExecContext(ctx, "DELETE FROM config_revisions WHERE tenant = $1 AND name = $2 AND revision <= $3", tenant, c.Name, revision-int64(most.Revisions))
 	return revision, err
 }
 
@@ -78,7 +88,7 @@ type Imported struct {
 // PutConfigs stores several configs, all or none of them, whatever revisions they
 // have. Those that say what the latest revision says are left alone. With dry it
 // only says what it would do.
-func (s *Store) PutConfigs(ctx context.Context, tenant string, configs []Config, most int, dry bool) ([]Imported, error) {
+func (s *Store) PutConfigs(ctx context.Context, tenant string, configs []Config, most Bounds, dry bool) ([]Imported, error) {
 	var done []Imported
 	errDry := errors.New("dry run")
 	err := s.write(ctx, "store configs", func(q querier) error {

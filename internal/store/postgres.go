@@ -23,7 +23,8 @@ type postgres struct {
 // server ends its session: sooner than a lease, so that others take over.
 const idleInTransaction = 5 * time.Second
 
-func openPostgres(ctx context.Context, address string, connections int) (*postgres, error) {
+func openPostgres(ctx context.Context, o Options) (*postgres, error) {
+	address, connections := o.URL, o.Connections
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return nil, fmt.Errorf("the address of PostgreSQL (%s): %w", withoutPassword(address), errors.New("it cannot be read: it looks like postgres://user@host:5432/name?sslmode=verify-full"))
@@ -42,7 +43,15 @@ func openPostgres(ctx context.Context, address string, connections int) (*postgr
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 10 * time.Second
 	}
-	db := stdlib.OpenDB(*config)
+	var options []stdlib.OptionOpenDB
+	if o.Password != nil {
+		options = append(options, stdlib.OptionBeforeConnect(func(_ context.Context, c *pgx.ConnConfig) error {
+			var err error
+			c.Password, err = o.Password()
+			return err
+		}))
+	}
+	db := stdlib.OpenDB(*config, options...)
 	if connections == 0 {
 		connections = 16
 	}

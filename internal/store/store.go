@@ -73,6 +73,9 @@ type Options struct {
 	// Replica names this process in leases and looks; unique among all that use
 	// the database.
 	Replica string
+	// Password returns PostgreSQL's password whenever it connects; nil uses what
+	// the address, the environment or a passfile says.
+	Password func() (string, error)
 	// Connections bounds those to PostgreSQL; 0 is 16.
 	Connections int
 }
@@ -89,7 +92,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	case o.Replica == "":
 		return nil, errors.New("open the store: this replica has no name")
 	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
-		db, err = openPostgres(ctx, o.URL, o.Connections)
+		db, err = openPostgres(ctx, o)
 	case o.URL == "memory:":
 		db, err = openSQLite(ctx, "")
 	case o.URL == "":
@@ -134,11 +137,16 @@ func (s *Store) fail(op string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrConflict), errors.Is(err, ErrLeaseLost):
+	case isTooMany(err), errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrConflict), errors.Is(err, ErrLeaseLost):
 		return err
 	default:
 		return &Error{Op: op, Database: s.db.name(), Err: err}
 	}
+}
+
+func isTooMany(err error) bool {
+	_, ok := errors.AsType[*TooManyError](err)
+	return ok
 }
 
 func (s *Store) read(ctx context.Context, op string, f func(querier) error) error {

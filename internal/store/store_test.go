@@ -285,7 +285,7 @@ func TestConfigs(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, url string) {
 		s, ctx := open(t, url, "one"), t.Context()
 		put := func(text string, expected int64) (int64, error) {
-			c, err := s.PutConfig(ctx, "shop", store.Config{Name: "checkout", Created: begin, Author: "ann", Config: []byte(text)}, expected, 3)
+			c, err := s.PutConfig(ctx, "shop", store.Config{Name: "checkout", Created: begin, Author: "ann", Config: []byte(text)}, expected, store.Bounds{Configs: 2, Revisions: 3})
 			return c.Revision, err
 		}
 		if r, err := put("one", 0); err != nil || r != 1 {
@@ -330,7 +330,7 @@ func TestConfigs(t *testing.T) {
 		// Import: one as it is, one new, one changed.
 		imports := []store.Config{{Name: "checkout", Config: []byte("later 2"), Created: begin}, {Name: "search", Config: []byte("new"), Created: begin}}
 		for _, dry := range []bool{true, false} {
-			done, err := s.PutConfigs(ctx, "shop", imports, 3, dry)
+			done, err := s.PutConfigs(ctx, "shop", imports, store.Bounds{Configs: 2, Revisions: 3}, dry)
 			if err != nil || len(done) != 2 || done[0].Before != 5 || done[0].Revision != 5 || done[1].Before != 0 || done[1].Revision != 1 {
 				t.Errorf("imported %+v, %v", done, err)
 			}
@@ -341,6 +341,11 @@ func TestConfigs(t *testing.T) {
 			if all, err := s.Configs(ctx, "shop", "", 10); err != nil || len(all) != want {
 				t.Errorf("configs %v, %v", all, err)
 			}
+		}
+		if _, err := s.PutConfig(ctx, "shop", store.Config{Name: "third"}, 0, store.Bounds{Configs: 2, Revisions: 3}); err == nil {
+			t.Error("a third config of two")
+		} else if _, ok := errors.AsType[*store.TooManyError](err); !ok {
+			t.Error(err)
 		}
 		if err := s.DeleteConfig(ctx, "shop", "checkout"); err != nil {
 			t.Fatal(err)

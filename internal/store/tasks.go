@@ -42,6 +42,9 @@ type Lease struct {
 	epoch int64
 }
 
+// Task returns the id of the task that the lease is of.
+func (l Lease) Task() string { return l.id }
+
 const taskColumns = "id, kind, lane, tenant, subject, due, visible, attempts, owner, epoch, dead, created, error, payload"
 
 func scanTask(scan func(...any) error) (Task, error) {
