@@ -38,6 +38,8 @@ type Windows struct {
 	step time.Duration
 	// zone is that of the first rule that names one; for display.
 	zone *time.Location
+	// cost is the most steps of a search: searchCost.
+	cost uint64
 }
 
 // Opening is the answer for one moment.
@@ -73,7 +75,7 @@ func (o Opening) String() string {
 // rules may name. The error joins one *CompileError for each rule that is wrong.
 func CompileWindows(allow, deny []string, calendars map[string]Calendar) (*Windows, error) {
 	calendars = maps.Clone(calendars)
-	w := &Windows{}
+	w := &Windows{cost: searchCost}
 	var err, also error
 	w.deny, err = compileWindow("windows.deny", deny, calendars)
 	w.allow, also = compileWindow("windows.allow", allow, calendars)
@@ -188,8 +190,8 @@ const (
 	// weekday, and every day of the year, comes once.
 	searchDays = 366
 	// searchCost is the most steps of a search: enough for every quarter of an
-	// hour of the year at 1100 steps, or every minute at 75.
-	searchCost = 40_000_000
+	// hour of the year at 570 steps, or every minute at 38.
+	searchCost = 20_000_000
 )
 
 // next returns the first moment between now and end at which the window is open,
@@ -209,7 +211,7 @@ func (w *Windows) next(ctx context.Context, now, end time.Time, facts *Facts) (n
 		if err == nil && s.open {
 			return t.In(w.zone), t.In(w.zone), nil
 		}
-		if cost += s.steps; cost > searchCost {
+		if cost += s.steps; cost > w.cost {
 			break
 		}
 	}

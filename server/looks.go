@@ -195,7 +195,9 @@ func (l *looker) judge(ctx context.Context, config analysis.Config, line analysi
 	}()
 	ctx, cancel := context.WithTimeoutCause(ctx, l.timeout, fmt.Errorf("it took longer than %v, which is this server's limit", l.timeout))
 	defer cancel()
-	sources := l.sources.Through(func(name string, s metrics.Source) metrics.Source { return heard.Through(name, l.telemetry.traced(name, s)) })
+	sources := l.sources.Through(func(name string, s metrics.Source) metrics.Source {
+		return heard.Through(name, l.telemetry.traced(name, s))
+	})
 	plan, err := line.Plan(config, sources, k)
 	if err == nil {
 		result, err = plan.Run(ctx, sources)

@@ -133,7 +133,7 @@ func New(o Options) (*Server, error) {
 	g.refusal = refusal
 	mux.Handle(eventsPath, analyses.events(refusal))
 	outer := http.NewServeMux()
-	outer.Handle("/", newGate(sameOrigin(g.wrap(mux), refusal), refusal, o.Limits, telemetry.refuse))
+	outer.Handle("/", g.wrap(newGate(sameOrigin(mux, refusal), refusal, o.Limits, telemetry.refuse)))
 	s.health.mount(outer, connect.WithReadMaxBytes(4<<10))
 	outer.Handle("GET /metrics", telemetry.page)
 	s.handler = &accessLog{next: outer, log: o.Logger, stall: o.Limits.RequestTimeout}

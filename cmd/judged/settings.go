@@ -41,7 +41,7 @@ func serverOptions(ctx context.Context, s *judgedv1.Settings, sources *analysis.
 		Limits: server.Limits{
 			RequestBytes: int(l.GetRequestBytes()), Requests: int(l.GetRequests()), BodyBytes: l.GetBodyBytes(), Watches: int(l.GetWatches()),
 			RequestTimeout: l.GetRequestTimeout().AsDuration(), Looks: int(l.GetLooks()), AnalysisTimeout: l.GetLookTimeout().AsDuration(),
-			LiveAnalyses: int(l.GetLiveAnalyses()), Revisions: int(l.GetRevisions()),
+			LiveAnalyses: int(l.GetLiveAnalyses()), Configs: int(l.GetConfigs()), Revisions: int(l.GetRevisions()),
 		},
 		Retention: server.Retention{Analyses: r.GetAnalyses().AsDuration(), Audit: r.GetAudit().AsDuration()},
 	}
@@ -112,18 +112,20 @@ func tlsOf(s *judgedv1.ServerTLS, log *slog.Logger) (*tls.Config, error) {
 func authenticator(ctx context.Context, s *judgedv1.AuthSettings, log *slog.Logger) (*auth.Authenticator, error) {
 	o := auth.Options{TokensFile: s.GetTokensFile(), Anonymous: s.GetAnonymous(), AnonymousTenant: s.GetAnonymousTenant(), Logger: log}
 	if m := s.GetMtls(); m != nil {
-		o.MTLS = &auth.MTLS{Tenant: m.GetTenant(), TenantSegment: int(m.GetTenantSegment())}
+		o.MTLS = &auth.MTLS{Tenant: m.GetTenant(), TenantSegment: int(m.GetSpiffeTenantSegment())}
 	}
-	for _, i := range s.GetOidc() {
+	for _, i := range s.GetIssuers() {
 		issuer := auth.Issuer{
 			URL: i.GetUrl(), Audiences: i.GetAudiences(), Algorithms: i.GetAlgorithms(), NameClaim: i.GetNameClaim(), NamePrefix: i.GetNamePrefix(),
 			Tenant: i.GetTenant(), TenantClaim: i.GetTenantClaim(), ClockSkew: i.GetClockSkew().AsDuration(), CAFile: i.GetCaFile(), BearerFile: i.GetBearerFile(),
 		}
-		for claim, v := range i.GetRequireClaims() {
+		for claim, list := range i.GetRequireClaims() {
 			if issuer.RequireClaims == nil {
 				issuer.RequireClaims = map[string][]string{}
 			}
-			issuer.RequireClaims[claim] = v.GetValues()
+			for _, v := range list.GetValues() {
+				issuer.RequireClaims[claim] = append(issuer.RequireClaims[claim], v.GetStringValue())
+			}
 		}
 		o.Issuers = append(o.Issuers, issuer)
 	}

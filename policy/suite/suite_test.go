@@ -206,7 +206,7 @@ func TestParseMistakes(t *testing.T) {
 	for _, c := range []struct{ text, says string }{
 		{"", "f.yaml: there is no case: nothing would be tested"},
 		{"decision: {fail: 'true'}", "there is no case"},
-		{"descision: {}", `f.yaml:1 there is no key "descision" here: there are decision, windows, authorization, constraints, routes`},
+		{"rules: {}", `f.yaml:1 there is no key "rules" here: there are decision, windows, authorization, constraints, routes`},
 		{"decision:\n  fial: x\n", `f.yaml:2 there is no key "fial" here: there are fail, inconclusive, pass, cases`},
 		{"decision:\n  cases:\n  - given: {findings: [{naem: x}]}", `f.yaml:3 there is no key "naem" here: there are name, kind, unit`},
 		{"decision:\n  cases:\n  - given: {score: much}", `f.yaml:3 a number is wanted here, not "much"`},

@@ -61,11 +61,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	public, err := net.Listen("tcp", *listen)
+	var config net.ListenConfig
+	public, err := config.Listen(ctx, "tcp", *listen)
 	if err != nil {
 		return err
 	}
-	private, err := net.Listen("tcp", *admin)
+	private, err := config.Listen(ctx, "tcp", *admin)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	serve := func(handler http.Handler, serve func(*http.Server) error) {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 		go func() { cancel(serve(server)) }()
-		context.AfterFunc(ctx, func() { server.Close() })
+		context.AfterFunc(ctx, func() { _ = server.Close() })
 	}
 	serve(is.public(), func(s *http.Server) error {
 		if *cert != "" {

@@ -11,6 +11,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	wrapperspb "google.golang.org/protobuf/types/known/wrapperspb"
 	reflect "reflect"
 	sync "sync"
@@ -290,8 +291,8 @@ func (x *ServerTLS) GetRequireClientCert() bool {
 // AuthSettings says who is believed (docs/auth.md).
 type AuthSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// OpenID Connect issuers, by any name.
-	Oidc []*OIDCIssuer `protobuf:"bytes,1,rep,name=oidc,proto3" json:"oidc,omitempty"`
+	// OpenID Connect issuers.
+	Issuers []*OIDCIssuer `protobuf:"bytes,1,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	// Clients' certificates.
 	Mtls *MTLSSettings `protobuf:"bytes,2,opt,name=mtls,proto3" json:"mtls,omitempty"`
 	// A file of hashed tokens; `judged token` makes them.
@@ -334,9 +335,9 @@ func (*AuthSettings) Descriptor() ([]byte, []int) {
 	return file_judged_v1_settings_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *AuthSettings) GetOidc() []*OIDCIssuer {
+func (x *AuthSettings) GetIssuers() []*OIDCIssuer {
 	if x != nil {
-		return x.Oidc
+		return x.Issuers
 	}
 	return nil
 }
@@ -386,8 +387,8 @@ type OIDCIssuer struct {
 	Tenant string `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// The claim that is the caller's tenant, in place of tenant.
 	TenantClaim string `protobuf:"bytes,7,opt,name=tenant_claim,json=tenantClaim,proto3" json:"tenant_claim,omitempty"`
-	// Claims that must have one of some values.
-	RequireClaims map[string]*ClaimValues `protobuf:"bytes,8,rep,name=require_claims,json=requireClaims,proto3" json:"require_claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Claims that must have one of these values.
+	RequireClaims map[string]*structpb.ListValue `protobuf:"bytes,8,rep,name=require_claims,json=requireClaims,proto3" json:"require_claims,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// How far its clock may be off. Default 30s.
 	ClockSkew *durationpb.Duration `protobuf:"bytes,9,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
 	// Authorities of its own certificate, PEM.
@@ -477,7 +478,7 @@ func (x *OIDCIssuer) GetTenantClaim() string {
 	return ""
 }
 
-func (x *OIDCIssuer) GetRequireClaims() map[string]*ClaimValues {
+func (x *OIDCIssuer) GetRequireClaims() map[string]*structpb.ListValue {
 	if x != nil {
 		return x.RequireClaims
 	}
@@ -505,52 +506,6 @@ func (x *OIDCIssuer) GetBearerFile() string {
 	return ""
 }
 
-// ClaimValues are allowed values of a claim.
-type ClaimValues struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// One of these.
-	Values        []string `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ClaimValues) Reset() {
-	*x = ClaimValues{}
-	mi := &file_judged_v1_settings_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ClaimValues) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ClaimValues) ProtoMessage() {}
-
-func (x *ClaimValues) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ClaimValues.ProtoReflect.Descriptor instead.
-func (*ClaimValues) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *ClaimValues) GetValues() []string {
-	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
 // MTLSSettings say how a certificate names a caller.
 type MTLSSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -558,14 +513,14 @@ type MTLSSettings struct {
 	Tenant string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// The tenant is the segment of this number in the SPIFFE id's path, 1 for the
 	// first: 2 in spiffe://example.org/ns/payments/sa/ci.
-	TenantSegment int32 `protobuf:"varint,2,opt,name=tenant_segment,json=tenantSegment,proto3" json:"tenant_segment,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	SpiffeTenantSegment int32 `protobuf:"varint,2,opt,name=spiffe_tenant_segment,json=spiffeTenantSegment,proto3" json:"spiffe_tenant_segment,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *MTLSSettings) Reset() {
 	*x = MTLSSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[5]
+	mi := &file_judged_v1_settings_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +532,7 @@ func (x *MTLSSettings) String() string {
 func (*MTLSSettings) ProtoMessage() {}
 
 func (x *MTLSSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[5]
+	mi := &file_judged_v1_settings_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +545,7 @@ func (x *MTLSSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MTLSSettings.ProtoReflect.Descriptor instead.
 func (*MTLSSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{5}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *MTLSSettings) GetTenant() string {
@@ -600,9 +555,9 @@ func (x *MTLSSettings) GetTenant() string {
 	return ""
 }
 
-func (x *MTLSSettings) GetTenantSegment() int32 {
+func (x *MTLSSettings) GetSpiffeTenantSegment() int32 {
 	if x != nil {
-		return x.TenantSegment
+		return x.SpiffeTenantSegment
 	}
 	return 0
 }
@@ -622,7 +577,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_judged_v1_settings_proto_msgTypes[6]
+	mi := &file_judged_v1_settings_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +589,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[6]
+	mi := &file_judged_v1_settings_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +602,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{6}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AuthorizationRule) GetName() string {
@@ -686,7 +641,7 @@ type ConfigConstraint struct {
 
 func (x *ConfigConstraint) Reset() {
 	*x = ConfigConstraint{}
-	mi := &file_judged_v1_settings_proto_msgTypes[7]
+	mi := &file_judged_v1_settings_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +653,7 @@ func (x *ConfigConstraint) String() string {
 func (*ConfigConstraint) ProtoMessage() {}
 
 func (x *ConfigConstraint) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[7]
+	mi := &file_judged_v1_settings_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +666,7 @@ func (x *ConfigConstraint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigConstraint.ProtoReflect.Descriptor instead.
 func (*ConfigConstraint) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{7}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfigConstraint) GetName() string {
@@ -746,7 +701,7 @@ type Calendar struct {
 
 func (x *Calendar) Reset() {
 	*x = Calendar{}
-	mi := &file_judged_v1_settings_proto_msgTypes[8]
+	mi := &file_judged_v1_settings_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -758,7 +713,7 @@ func (x *Calendar) String() string {
 func (*Calendar) ProtoMessage() {}
 
 func (x *Calendar) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[8]
+	mi := &file_judged_v1_settings_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -771,7 +726,7 @@ func (x *Calendar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calendar.ProtoReflect.Descriptor instead.
 func (*Calendar) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{8}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Calendar) GetDates() []string {
@@ -794,7 +749,7 @@ type NotificationSettings struct {
 
 func (x *NotificationSettings) Reset() {
 	*x = NotificationSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[9]
+	mi := &file_judged_v1_settings_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +761,7 @@ func (x *NotificationSettings) String() string {
 func (*NotificationSettings) ProtoMessage() {}
 
 func (x *NotificationSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[9]
+	mi := &file_judged_v1_settings_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +774,7 @@ func (x *NotificationSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotificationSettings.ProtoReflect.Descriptor instead.
 func (*NotificationSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{9}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *NotificationSettings) GetChannels() map[string]*ChannelSettings {
@@ -864,7 +819,7 @@ type ChannelSettings struct {
 
 func (x *ChannelSettings) Reset() {
 	*x = ChannelSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[10]
+	mi := &file_judged_v1_settings_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +831,7 @@ func (x *ChannelSettings) String() string {
 func (*ChannelSettings) ProtoMessage() {}
 
 func (x *ChannelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[10]
+	mi := &file_judged_v1_settings_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +844,7 @@ func (x *ChannelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelSettings.ProtoReflect.Descriptor instead.
 func (*ChannelSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{10}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ChannelSettings) GetKind() isChannelSettings_Kind {
@@ -1044,7 +999,7 @@ type SlackChannel struct {
 
 func (x *SlackChannel) Reset() {
 	*x = SlackChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[11]
+	mi := &file_judged_v1_settings_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1056,7 +1011,7 @@ func (x *SlackChannel) String() string {
 func (*SlackChannel) ProtoMessage() {}
 
 func (x *SlackChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[11]
+	mi := &file_judged_v1_settings_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1069,7 +1024,7 @@ func (x *SlackChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlackChannel.ProtoReflect.Descriptor instead.
 func (*SlackChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{11}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SlackChannel) GetWebhookUrl() *Secret {
@@ -1125,7 +1080,7 @@ type EmailChannel struct {
 
 func (x *EmailChannel) Reset() {
 	*x = EmailChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[12]
+	mi := &file_judged_v1_settings_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1092,7 @@ func (x *EmailChannel) String() string {
 func (*EmailChannel) ProtoMessage() {}
 
 func (x *EmailChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[12]
+	mi := &file_judged_v1_settings_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1105,7 @@ func (x *EmailChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmailChannel.ProtoReflect.Descriptor instead.
 func (*EmailChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{12}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EmailChannel) GetHost() string {
@@ -1224,7 +1179,7 @@ type WebhookChannel struct {
 
 func (x *WebhookChannel) Reset() {
 	*x = WebhookChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[13]
+	mi := &file_judged_v1_settings_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1236,7 +1191,7 @@ func (x *WebhookChannel) String() string {
 func (*WebhookChannel) ProtoMessage() {}
 
 func (x *WebhookChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[13]
+	mi := &file_judged_v1_settings_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1249,7 +1204,7 @@ func (x *WebhookChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookChannel.ProtoReflect.Descriptor instead.
 func (*WebhookChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{13}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WebhookChannel) GetUrl() *Secret {
@@ -1294,7 +1249,7 @@ type CloudEventsChannel struct {
 
 func (x *CloudEventsChannel) Reset() {
 	*x = CloudEventsChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[14]
+	mi := &file_judged_v1_settings_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1306,7 +1261,7 @@ func (x *CloudEventsChannel) String() string {
 func (*CloudEventsChannel) ProtoMessage() {}
 
 func (x *CloudEventsChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[14]
+	mi := &file_judged_v1_settings_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1319,7 +1274,7 @@ func (x *CloudEventsChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloudEventsChannel.ProtoReflect.Descriptor instead.
 func (*CloudEventsChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{14}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CloudEventsChannel) GetUrl() *Secret {
@@ -1377,7 +1332,7 @@ type PagerDutyChannel struct {
 
 func (x *PagerDutyChannel) Reset() {
 	*x = PagerDutyChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[15]
+	mi := &file_judged_v1_settings_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1389,7 +1344,7 @@ func (x *PagerDutyChannel) String() string {
 func (*PagerDutyChannel) ProtoMessage() {}
 
 func (x *PagerDutyChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[15]
+	mi := &file_judged_v1_settings_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1402,7 +1357,7 @@ func (x *PagerDutyChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PagerDutyChannel.ProtoReflect.Descriptor instead.
 func (*PagerDutyChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{15}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PagerDutyChannel) GetRoutingKey() *Secret {
@@ -1434,7 +1389,7 @@ type PushChannel struct {
 
 func (x *PushChannel) Reset() {
 	*x = PushChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[16]
+	mi := &file_judged_v1_settings_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1446,7 +1401,7 @@ func (x *PushChannel) String() string {
 func (*PushChannel) ProtoMessage() {}
 
 func (x *PushChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[16]
+	mi := &file_judged_v1_settings_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1459,7 +1414,7 @@ func (x *PushChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushChannel.ProtoReflect.Descriptor instead.
 func (*PushChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{16}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PushChannel) GetServer() string {
@@ -1498,7 +1453,7 @@ type RouteSettings struct {
 
 func (x *RouteSettings) Reset() {
 	*x = RouteSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[17]
+	mi := &file_judged_v1_settings_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1465,7 @@ func (x *RouteSettings) String() string {
 func (*RouteSettings) ProtoMessage() {}
 
 func (x *RouteSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[17]
+	mi := &file_judged_v1_settings_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1478,7 @@ func (x *RouteSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSettings.ProtoReflect.Descriptor instead.
 func (*RouteSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{17}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RouteSettings) GetName() string {
@@ -1568,6 +1523,8 @@ type LimitSettings struct {
 	LiveAnalyses int32 `protobuf:"varint,8,opt,name=live_analyses,json=liveAnalyses,proto3" json:"live_analyses,omitempty"`
 	// Revisions of a config that are kept. Default 1000.
 	Revisions int32 `protobuf:"varint,9,opt,name=revisions,proto3" json:"revisions,omitempty"`
+	// Configs of a tenant. Default 10000.
+	Configs int32 `protobuf:"varint,15,opt,name=configs,proto3" json:"configs,omitempty"`
 	// Requests a second of one caller. Default no limit.
 	CallerRate float64 `protobuf:"fixed64,10,opt,name=caller_rate,json=callerRate,proto3" json:"caller_rate,omitempty"`
 	// How many of them may come at once. Default the rate.
@@ -1584,7 +1541,7 @@ type LimitSettings struct {
 
 func (x *LimitSettings) Reset() {
 	*x = LimitSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[18]
+	mi := &file_judged_v1_settings_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1553,7 @@ func (x *LimitSettings) String() string {
 func (*LimitSettings) ProtoMessage() {}
 
 func (x *LimitSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[18]
+	mi := &file_judged_v1_settings_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1566,7 @@ func (x *LimitSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitSettings.ProtoReflect.Descriptor instead.
 func (*LimitSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{18}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LimitSettings) GetRequestBytes() int64 {
@@ -1675,6 +1632,13 @@ func (x *LimitSettings) GetRevisions() int32 {
 	return 0
 }
 
+func (x *LimitSettings) GetConfigs() int32 {
+	if x != nil {
+		return x.Configs
+	}
+	return 0
+}
+
 func (x *LimitSettings) GetCallerRate() float64 {
 	if x != nil {
 		return x.CallerRate
@@ -1723,7 +1687,7 @@ type RetentionSettings struct {
 
 func (x *RetentionSettings) Reset() {
 	*x = RetentionSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[19]
+	mi := &file_judged_v1_settings_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +1699,7 @@ func (x *RetentionSettings) String() string {
 func (*RetentionSettings) ProtoMessage() {}
 
 func (x *RetentionSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[19]
+	mi := &file_judged_v1_settings_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +1712,7 @@ func (x *RetentionSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionSettings.ProtoReflect.Descriptor instead.
 func (*RetentionSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{19}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RetentionSettings) GetAnalyses() *durationpb.Duration {
@@ -1781,7 +1745,7 @@ type TelemetrySettings struct {
 
 func (x *TelemetrySettings) Reset() {
 	*x = TelemetrySettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[20]
+	mi := &file_judged_v1_settings_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +1757,7 @@ func (x *TelemetrySettings) String() string {
 func (*TelemetrySettings) ProtoMessage() {}
 
 func (x *TelemetrySettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[20]
+	mi := &file_judged_v1_settings_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +1770,7 @@ func (x *TelemetrySettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TelemetrySettings.ProtoReflect.Descriptor instead.
 func (*TelemetrySettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{20}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TelemetrySettings) GetOtlpEndpoint() string {
@@ -1871,7 +1835,7 @@ type SourceSettings struct {
 
 func (x *SourceSettings) Reset() {
 	*x = SourceSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[21]
+	mi := &file_judged_v1_settings_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +1847,7 @@ func (x *SourceSettings) String() string {
 func (*SourceSettings) ProtoMessage() {}
 
 func (x *SourceSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[21]
+	mi := &file_judged_v1_settings_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +1860,7 @@ func (x *SourceSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceSettings.ProtoReflect.Descriptor instead.
 func (*SourceSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{21}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SourceSettings) GetProvider() string {
@@ -2024,7 +1988,7 @@ type BasicAuth struct {
 
 func (x *BasicAuth) Reset() {
 	*x = BasicAuth{}
-	mi := &file_judged_v1_settings_proto_msgTypes[22]
+	mi := &file_judged_v1_settings_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2000,7 @@ func (x *BasicAuth) String() string {
 func (*BasicAuth) ProtoMessage() {}
 
 func (x *BasicAuth) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[22]
+	mi := &file_judged_v1_settings_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2013,7 @@ func (x *BasicAuth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BasicAuth.ProtoReflect.Descriptor instead.
 func (*BasicAuth) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{22}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BasicAuth) GetUsername() string {
@@ -2084,7 +2048,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_judged_v1_settings_proto_msgTypes[23]
+	mi := &file_judged_v1_settings_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2096,7 +2060,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[23]
+	mi := &file_judged_v1_settings_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2109,7 +2073,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{23}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Secret) GetFrom() isSecret_From {
@@ -2190,7 +2154,7 @@ type TLS struct {
 
 func (x *TLS) Reset() {
 	*x = TLS{}
-	mi := &file_judged_v1_settings_proto_msgTypes[24]
+	mi := &file_judged_v1_settings_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2166,7 @@ func (x *TLS) String() string {
 func (*TLS) ProtoMessage() {}
 
 func (x *TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[24]
+	mi := &file_judged_v1_settings_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2179,7 @@ func (x *TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TLS.ProtoReflect.Descriptor instead.
 func (*TLS) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{24}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *TLS) GetCaFile() string {
@@ -2257,7 +2221,7 @@ var File_judged_v1_settings_proto protoreflect.FileDescriptor
 
 const file_judged_v1_settings_proto_rawDesc = "" +
 	"\n" +
-	"\x18judged/v1/settings.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xdb\t\n" +
+	"\x18judged/v1/settings.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xdb\t\n" +
 	"\bSettings\x12\x83\x02\n" +
 	"\asources\x18\x01 \x03(\v2 .judged.v1.Settings.SourcesEntryB\xc6\x01\xbaH\xc2\x01\x9a\x01\xbe\x01\x10\xe8\a\"\xb8\x01\xba\x01\xb4\x01\n" +
 	"\x14settings.source_name\x12ia source's name is 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\asources\x12 \n" +
@@ -2288,14 +2252,14 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\tcert_file\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertFile\x12\"\n" +
 	"\bkey_file\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyFile\x12$\n" +
 	"\x0eclient_ca_file\x18\x03 \x01(\tR\fclientCaFile\x12.\n" +
-	"\x13require_client_cert\x18\x04 \x01(\bR\x11requireClientCert\"\xda\x01\n" +
-	"\fAuthSettings\x123\n" +
-	"\x04oidc\x18\x01 \x03(\v2\x15.judged.v1.OIDCIssuerB\b\xbaH\x05\x92\x01\x02\x10 R\x04oidc\x12+\n" +
+	"\x13require_client_cert\x18\x04 \x01(\bR\x11requireClientCert\"\xe0\x01\n" +
+	"\fAuthSettings\x129\n" +
+	"\aissuers\x18\x01 \x03(\v2\x15.judged.v1.OIDCIssuerB\b\xbaH\x05\x92\x01\x02\x10 R\aissuers\x12+\n" +
 	"\x04mtls\x18\x02 \x01(\v2\x17.judged.v1.MTLSSettingsR\x04mtls\x12\x1f\n" +
 	"\vtokens_file\x18\x03 \x01(\tR\n" +
 	"tokensFile\x12\x1c\n" +
 	"\tanonymous\x18\x04 \x01(\bR\tanonymous\x12)\n" +
-	"\x10anonymous_tenant\x18\x05 \x01(\tR\x0fanonymousTenant\"\x89\x04\n" +
+	"\x10anonymous_tenant\x18\x05 \x01(\tR\x0fanonymousTenant\"\x8d\x04\n" +
 	"\n" +
 	"OIDCIssuer\x12\x19\n" +
 	"\x03url\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x03url\x12&\n" +
@@ -2315,15 +2279,13 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\aca_file\x18\n" +
 	" \x01(\tR\x06caFile\x12\x1f\n" +
 	"\vbearer_file\x18\v \x01(\tR\n" +
-	"bearerFile\x1aX\n" +
+	"bearerFile\x1a\\\n" +
 	"\x12RequireClaimsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.judged.v1.ClaimValuesR\x05value:\x028\x01\"%\n" +
-	"\vClaimValues\x12\x16\n" +
-	"\x06values\x18\x01 \x03(\tR\x06values\"V\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x120\n" +
+	"\x05value\x18\x02 \x01(\v2\x1a.google.protobuf.ListValueR\x05value:\x028\x01\"c\n" +
 	"\fMTLSSettings\x12\x16\n" +
-	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12.\n" +
-	"\x0etenant_segment\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\rtenantSegment\"Q\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12;\n" +
+	"\x15spiffe_tenant_segment\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x13spiffeTenantSegment\"Q\n" +
 	"\x11AuthorizationRule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05allow\x18\x02 \x01(\tR\x05allow\x12\x12\n" +
@@ -2396,7 +2358,7 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\rRouteSettings\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04when\x18\x02 \x01(\tR\x04when\x12$\n" +
-	"\bchannels\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\bchannels\"\x9d\x05\n" +
+	"\bchannels\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\b\x01R\bchannels\"\xc0\x05\n" +
 	"\rLimitSettings\x12,\n" +
 	"\rrequest_bytes\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\frequestBytes\x12#\n" +
 	"\brequests\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\brequests\x12&\n" +
@@ -2407,7 +2369,8 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\x05looks\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05looks\x12<\n" +
 	"\flook_timeout\x18\a \x01(\v2\x19.google.protobuf.DurationR\vlookTimeout\x12,\n" +
 	"\rlive_analyses\x18\b \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\fliveAnalyses\x12%\n" +
-	"\trevisions\x18\t \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\trevisions\x12/\n" +
+	"\trevisions\x18\t \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\trevisions\x12!\n" +
+	"\aconfigs\x18\x0f \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aconfigs\x12/\n" +
 	"\vcaller_rate\x18\n" +
 	" \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00R\n" +
 	"callerRate\x12*\n" +
@@ -2478,105 +2441,105 @@ func file_judged_v1_settings_proto_rawDescGZIP() []byte {
 	return file_judged_v1_settings_proto_rawDescData
 }
 
-var file_judged_v1_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_judged_v1_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_judged_v1_settings_proto_goTypes = []any{
 	(*Settings)(nil),               // 0: judged.v1.Settings
 	(*ServerTLS)(nil),              // 1: judged.v1.ServerTLS
 	(*AuthSettings)(nil),           // 2: judged.v1.AuthSettings
 	(*OIDCIssuer)(nil),             // 3: judged.v1.OIDCIssuer
-	(*ClaimValues)(nil),            // 4: judged.v1.ClaimValues
-	(*MTLSSettings)(nil),           // 5: judged.v1.MTLSSettings
-	(*AuthorizationRule)(nil),      // 6: judged.v1.AuthorizationRule
-	(*ConfigConstraint)(nil),       // 7: judged.v1.ConfigConstraint
-	(*Calendar)(nil),               // 8: judged.v1.Calendar
-	(*NotificationSettings)(nil),   // 9: judged.v1.NotificationSettings
-	(*ChannelSettings)(nil),        // 10: judged.v1.ChannelSettings
-	(*SlackChannel)(nil),           // 11: judged.v1.SlackChannel
-	(*EmailChannel)(nil),           // 12: judged.v1.EmailChannel
-	(*WebhookChannel)(nil),         // 13: judged.v1.WebhookChannel
-	(*CloudEventsChannel)(nil),     // 14: judged.v1.CloudEventsChannel
-	(*PagerDutyChannel)(nil),       // 15: judged.v1.PagerDutyChannel
-	(*PushChannel)(nil),            // 16: judged.v1.PushChannel
-	(*RouteSettings)(nil),          // 17: judged.v1.RouteSettings
-	(*LimitSettings)(nil),          // 18: judged.v1.LimitSettings
-	(*RetentionSettings)(nil),      // 19: judged.v1.RetentionSettings
-	(*TelemetrySettings)(nil),      // 20: judged.v1.TelemetrySettings
-	(*SourceSettings)(nil),         // 21: judged.v1.SourceSettings
-	(*BasicAuth)(nil),              // 22: judged.v1.BasicAuth
-	(*Secret)(nil),                 // 23: judged.v1.Secret
-	(*TLS)(nil),                    // 24: judged.v1.TLS
-	nil,                            // 25: judged.v1.Settings.SourcesEntry
-	nil,                            // 26: judged.v1.Settings.CalendarsEntry
-	nil,                            // 27: judged.v1.OIDCIssuer.RequireClaimsEntry
-	nil,                            // 28: judged.v1.NotificationSettings.ChannelsEntry
-	nil,                            // 29: judged.v1.WebhookChannel.HeadersEntry
-	nil,                            // 30: judged.v1.CloudEventsChannel.HeadersEntry
-	nil,                            // 31: judged.v1.TelemetrySettings.HeadersEntry
-	nil,                            // 32: judged.v1.SourceSettings.HeadersEntry
-	(*durationpb.Duration)(nil),    // 33: google.protobuf.Duration
-	(*wrapperspb.DoubleValue)(nil), // 34: google.protobuf.DoubleValue
+	(*MTLSSettings)(nil),           // 4: judged.v1.MTLSSettings
+	(*AuthorizationRule)(nil),      // 5: judged.v1.AuthorizationRule
+	(*ConfigConstraint)(nil),       // 6: judged.v1.ConfigConstraint
+	(*Calendar)(nil),               // 7: judged.v1.Calendar
+	(*NotificationSettings)(nil),   // 8: judged.v1.NotificationSettings
+	(*ChannelSettings)(nil),        // 9: judged.v1.ChannelSettings
+	(*SlackChannel)(nil),           // 10: judged.v1.SlackChannel
+	(*EmailChannel)(nil),           // 11: judged.v1.EmailChannel
+	(*WebhookChannel)(nil),         // 12: judged.v1.WebhookChannel
+	(*CloudEventsChannel)(nil),     // 13: judged.v1.CloudEventsChannel
+	(*PagerDutyChannel)(nil),       // 14: judged.v1.PagerDutyChannel
+	(*PushChannel)(nil),            // 15: judged.v1.PushChannel
+	(*RouteSettings)(nil),          // 16: judged.v1.RouteSettings
+	(*LimitSettings)(nil),          // 17: judged.v1.LimitSettings
+	(*RetentionSettings)(nil),      // 18: judged.v1.RetentionSettings
+	(*TelemetrySettings)(nil),      // 19: judged.v1.TelemetrySettings
+	(*SourceSettings)(nil),         // 20: judged.v1.SourceSettings
+	(*BasicAuth)(nil),              // 21: judged.v1.BasicAuth
+	(*Secret)(nil),                 // 22: judged.v1.Secret
+	(*TLS)(nil),                    // 23: judged.v1.TLS
+	nil,                            // 24: judged.v1.Settings.SourcesEntry
+	nil,                            // 25: judged.v1.Settings.CalendarsEntry
+	nil,                            // 26: judged.v1.OIDCIssuer.RequireClaimsEntry
+	nil,                            // 27: judged.v1.NotificationSettings.ChannelsEntry
+	nil,                            // 28: judged.v1.WebhookChannel.HeadersEntry
+	nil,                            // 29: judged.v1.CloudEventsChannel.HeadersEntry
+	nil,                            // 30: judged.v1.TelemetrySettings.HeadersEntry
+	nil,                            // 31: judged.v1.SourceSettings.HeadersEntry
+	(*durationpb.Duration)(nil),    // 32: google.protobuf.Duration
+	(*wrapperspb.DoubleValue)(nil), // 33: google.protobuf.DoubleValue
+	(*structpb.ListValue)(nil),     // 34: google.protobuf.ListValue
 }
 var file_judged_v1_settings_proto_depIdxs = []int32{
-	25, // 0: judged.v1.Settings.sources:type_name -> judged.v1.Settings.SourcesEntry
-	23, // 1: judged.v1.Settings.store_password:type_name -> judged.v1.Secret
+	24, // 0: judged.v1.Settings.sources:type_name -> judged.v1.Settings.SourcesEntry
+	22, // 1: judged.v1.Settings.store_password:type_name -> judged.v1.Secret
 	1,  // 2: judged.v1.Settings.tls:type_name -> judged.v1.ServerTLS
 	2,  // 3: judged.v1.Settings.auth:type_name -> judged.v1.AuthSettings
-	6,  // 4: judged.v1.Settings.authorization:type_name -> judged.v1.AuthorizationRule
-	7,  // 5: judged.v1.Settings.constraints:type_name -> judged.v1.ConfigConstraint
-	26, // 6: judged.v1.Settings.calendars:type_name -> judged.v1.Settings.CalendarsEntry
-	9,  // 7: judged.v1.Settings.notifications:type_name -> judged.v1.NotificationSettings
-	18, // 8: judged.v1.Settings.limits:type_name -> judged.v1.LimitSettings
-	19, // 9: judged.v1.Settings.retention:type_name -> judged.v1.RetentionSettings
-	20, // 10: judged.v1.Settings.telemetry:type_name -> judged.v1.TelemetrySettings
-	3,  // 11: judged.v1.AuthSettings.oidc:type_name -> judged.v1.OIDCIssuer
-	5,  // 12: judged.v1.AuthSettings.mtls:type_name -> judged.v1.MTLSSettings
-	27, // 13: judged.v1.OIDCIssuer.require_claims:type_name -> judged.v1.OIDCIssuer.RequireClaimsEntry
-	33, // 14: judged.v1.OIDCIssuer.clock_skew:type_name -> google.protobuf.Duration
-	28, // 15: judged.v1.NotificationSettings.channels:type_name -> judged.v1.NotificationSettings.ChannelsEntry
-	17, // 16: judged.v1.NotificationSettings.routes:type_name -> judged.v1.RouteSettings
-	11, // 17: judged.v1.ChannelSettings.slack:type_name -> judged.v1.SlackChannel
-	12, // 18: judged.v1.ChannelSettings.email:type_name -> judged.v1.EmailChannel
-	13, // 19: judged.v1.ChannelSettings.webhook:type_name -> judged.v1.WebhookChannel
-	14, // 20: judged.v1.ChannelSettings.cloudevents:type_name -> judged.v1.CloudEventsChannel
-	15, // 21: judged.v1.ChannelSettings.pagerduty:type_name -> judged.v1.PagerDutyChannel
-	16, // 22: judged.v1.ChannelSettings.push:type_name -> judged.v1.PushChannel
-	33, // 23: judged.v1.ChannelSettings.timeout:type_name -> google.protobuf.Duration
-	24, // 24: judged.v1.ChannelSettings.tls:type_name -> judged.v1.TLS
-	23, // 25: judged.v1.SlackChannel.webhook_url:type_name -> judged.v1.Secret
-	23, // 26: judged.v1.SlackChannel.token:type_name -> judged.v1.Secret
-	23, // 27: judged.v1.EmailChannel.password:type_name -> judged.v1.Secret
-	23, // 28: judged.v1.WebhookChannel.url:type_name -> judged.v1.Secret
-	23, // 29: judged.v1.WebhookChannel.secrets:type_name -> judged.v1.Secret
-	29, // 30: judged.v1.WebhookChannel.headers:type_name -> judged.v1.WebhookChannel.HeadersEntry
-	23, // 31: judged.v1.CloudEventsChannel.url:type_name -> judged.v1.Secret
-	30, // 32: judged.v1.CloudEventsChannel.headers:type_name -> judged.v1.CloudEventsChannel.HeadersEntry
-	23, // 33: judged.v1.PagerDutyChannel.routing_key:type_name -> judged.v1.Secret
-	23, // 34: judged.v1.PushChannel.topic:type_name -> judged.v1.Secret
-	23, // 35: judged.v1.PushChannel.token:type_name -> judged.v1.Secret
-	33, // 36: judged.v1.LimitSettings.request_timeout:type_name -> google.protobuf.Duration
-	33, // 37: judged.v1.LimitSettings.look_timeout:type_name -> google.protobuf.Duration
-	33, // 38: judged.v1.LimitSettings.grace:type_name -> google.protobuf.Duration
-	33, // 39: judged.v1.RetentionSettings.analyses:type_name -> google.protobuf.Duration
-	33, // 40: judged.v1.RetentionSettings.audit:type_name -> google.protobuf.Duration
-	34, // 41: judged.v1.TelemetrySettings.sample:type_name -> google.protobuf.DoubleValue
-	31, // 42: judged.v1.TelemetrySettings.headers:type_name -> judged.v1.TelemetrySettings.HeadersEntry
-	22, // 43: judged.v1.SourceSettings.basic:type_name -> judged.v1.BasicAuth
-	23, // 44: judged.v1.SourceSettings.bearer:type_name -> judged.v1.Secret
-	32, // 45: judged.v1.SourceSettings.headers:type_name -> judged.v1.SourceSettings.HeadersEntry
-	24, // 46: judged.v1.SourceSettings.tls:type_name -> judged.v1.TLS
-	33, // 47: judged.v1.SourceSettings.timeout:type_name -> google.protobuf.Duration
-	23, // 48: judged.v1.SourceSettings.api_key:type_name -> judged.v1.Secret
-	23, // 49: judged.v1.SourceSettings.app_key:type_name -> judged.v1.Secret
-	33, // 50: judged.v1.SourceSettings.max_wait:type_name -> google.protobuf.Duration
-	23, // 51: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
-	21, // 52: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
-	8,  // 53: judged.v1.Settings.CalendarsEntry.value:type_name -> judged.v1.Calendar
-	4,  // 54: judged.v1.OIDCIssuer.RequireClaimsEntry.value:type_name -> judged.v1.ClaimValues
-	10, // 55: judged.v1.NotificationSettings.ChannelsEntry.value:type_name -> judged.v1.ChannelSettings
-	23, // 56: judged.v1.WebhookChannel.HeadersEntry.value:type_name -> judged.v1.Secret
-	23, // 57: judged.v1.CloudEventsChannel.HeadersEntry.value:type_name -> judged.v1.Secret
-	23, // 58: judged.v1.TelemetrySettings.HeadersEntry.value:type_name -> judged.v1.Secret
-	23, // 59: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	5,  // 4: judged.v1.Settings.authorization:type_name -> judged.v1.AuthorizationRule
+	6,  // 5: judged.v1.Settings.constraints:type_name -> judged.v1.ConfigConstraint
+	25, // 6: judged.v1.Settings.calendars:type_name -> judged.v1.Settings.CalendarsEntry
+	8,  // 7: judged.v1.Settings.notifications:type_name -> judged.v1.NotificationSettings
+	17, // 8: judged.v1.Settings.limits:type_name -> judged.v1.LimitSettings
+	18, // 9: judged.v1.Settings.retention:type_name -> judged.v1.RetentionSettings
+	19, // 10: judged.v1.Settings.telemetry:type_name -> judged.v1.TelemetrySettings
+	3,  // 11: judged.v1.AuthSettings.issuers:type_name -> judged.v1.OIDCIssuer
+	4,  // 12: judged.v1.AuthSettings.mtls:type_name -> judged.v1.MTLSSettings
+	26, // 13: judged.v1.OIDCIssuer.require_claims:type_name -> judged.v1.OIDCIssuer.RequireClaimsEntry
+	32, // 14: judged.v1.OIDCIssuer.clock_skew:type_name -> google.protobuf.Duration
+	27, // 15: judged.v1.NotificationSettings.channels:type_name -> judged.v1.NotificationSettings.ChannelsEntry
+	16, // 16: judged.v1.NotificationSettings.routes:type_name -> judged.v1.RouteSettings
+	10, // 17: judged.v1.ChannelSettings.slack:type_name -> judged.v1.SlackChannel
+	11, // 18: judged.v1.ChannelSettings.email:type_name -> judged.v1.EmailChannel
+	12, // 19: judged.v1.ChannelSettings.webhook:type_name -> judged.v1.WebhookChannel
+	13, // 20: judged.v1.ChannelSettings.cloudevents:type_name -> judged.v1.CloudEventsChannel
+	14, // 21: judged.v1.ChannelSettings.pagerduty:type_name -> judged.v1.PagerDutyChannel
+	15, // 22: judged.v1.ChannelSettings.push:type_name -> judged.v1.PushChannel
+	32, // 23: judged.v1.ChannelSettings.timeout:type_name -> google.protobuf.Duration
+	23, // 24: judged.v1.ChannelSettings.tls:type_name -> judged.v1.TLS
+	22, // 25: judged.v1.SlackChannel.webhook_url:type_name -> judged.v1.Secret
+	22, // 26: judged.v1.SlackChannel.token:type_name -> judged.v1.Secret
+	22, // 27: judged.v1.EmailChannel.password:type_name -> judged.v1.Secret
+	22, // 28: judged.v1.WebhookChannel.url:type_name -> judged.v1.Secret
+	22, // 29: judged.v1.WebhookChannel.secrets:type_name -> judged.v1.Secret
+	28, // 30: judged.v1.WebhookChannel.headers:type_name -> judged.v1.WebhookChannel.HeadersEntry
+	22, // 31: judged.v1.CloudEventsChannel.url:type_name -> judged.v1.Secret
+	29, // 32: judged.v1.CloudEventsChannel.headers:type_name -> judged.v1.CloudEventsChannel.HeadersEntry
+	22, // 33: judged.v1.PagerDutyChannel.routing_key:type_name -> judged.v1.Secret
+	22, // 34: judged.v1.PushChannel.topic:type_name -> judged.v1.Secret
+	22, // 35: judged.v1.PushChannel.token:type_name -> judged.v1.Secret
+	32, // 36: judged.v1.LimitSettings.request_timeout:type_name -> google.protobuf.Duration
+	32, // 37: judged.v1.LimitSettings.look_timeout:type_name -> google.protobuf.Duration
+	32, // 38: judged.v1.LimitSettings.grace:type_name -> google.protobuf.Duration
+	32, // 39: judged.v1.RetentionSettings.analyses:type_name -> google.protobuf.Duration
+	32, // 40: judged.v1.RetentionSettings.audit:type_name -> google.protobuf.Duration
+	33, // 41: judged.v1.TelemetrySettings.sample:type_name -> google.protobuf.DoubleValue
+	30, // 42: judged.v1.TelemetrySettings.headers:type_name -> judged.v1.TelemetrySettings.HeadersEntry
+	21, // 43: judged.v1.SourceSettings.basic:type_name -> judged.v1.BasicAuth
+	22, // 44: judged.v1.SourceSettings.bearer:type_name -> judged.v1.Secret
+	31, // 45: judged.v1.SourceSettings.headers:type_name -> judged.v1.SourceSettings.HeadersEntry
+	23, // 46: judged.v1.SourceSettings.tls:type_name -> judged.v1.TLS
+	32, // 47: judged.v1.SourceSettings.timeout:type_name -> google.protobuf.Duration
+	22, // 48: judged.v1.SourceSettings.api_key:type_name -> judged.v1.Secret
+	22, // 49: judged.v1.SourceSettings.app_key:type_name -> judged.v1.Secret
+	32, // 50: judged.v1.SourceSettings.max_wait:type_name -> google.protobuf.Duration
+	22, // 51: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
+	20, // 52: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
+	7,  // 53: judged.v1.Settings.CalendarsEntry.value:type_name -> judged.v1.Calendar
+	34, // 54: judged.v1.OIDCIssuer.RequireClaimsEntry.value:type_name -> google.protobuf.ListValue
+	9,  // 55: judged.v1.NotificationSettings.ChannelsEntry.value:type_name -> judged.v1.ChannelSettings
+	22, // 56: judged.v1.WebhookChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	22, // 57: judged.v1.CloudEventsChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	22, // 58: judged.v1.TelemetrySettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	22, // 59: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
 	60, // [60:60] is the sub-list for method output_type
 	60, // [60:60] is the sub-list for method input_type
 	60, // [60:60] is the sub-list for extension type_name
@@ -2589,7 +2552,7 @@ func file_judged_v1_settings_proto_init() {
 	if File_judged_v1_settings_proto != nil {
 		return
 	}
-	file_judged_v1_settings_proto_msgTypes[10].OneofWrappers = []any{
+	file_judged_v1_settings_proto_msgTypes[9].OneofWrappers = []any{
 		(*ChannelSettings_Slack)(nil),
 		(*ChannelSettings_Email)(nil),
 		(*ChannelSettings_Webhook)(nil),
@@ -2597,7 +2560,7 @@ func file_judged_v1_settings_proto_init() {
 		(*ChannelSettings_Pagerduty)(nil),
 		(*ChannelSettings_Push)(nil),
 	}
-	file_judged_v1_settings_proto_msgTypes[23].OneofWrappers = []any{
+	file_judged_v1_settings_proto_msgTypes[22].OneofWrappers = []any{
 		(*Secret_Env)(nil),
 		(*Secret_File)(nil),
 		(*Secret_Value)(nil),
@@ -2608,7 +2571,7 @@ func file_judged_v1_settings_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_settings_proto_rawDesc), len(file_judged_v1_settings_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
