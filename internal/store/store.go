@@ -14,6 +14,7 @@ import (
 type Store struct {
 	db      database
 	replica string
+	alive   *alive // nil for a database of one process
 }
 
 // database is what the two kinds differ in.
@@ -112,7 +113,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the store: %w", err), db.close())
 	}
-	if !db.shared() {
+	if p, ok := db.(*postgres); ok {
+		s.alive = beAlive(ctx, p.db, o.Replica, s.giveBack, s.claimants)
+	} else {
 		// Whoever held leases here is gone: the file has one process.
 		if err := s.releaseAll(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("open the store: %w", err), db.close())
@@ -122,7 +125,13 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // Close closes the database.
-func (s *Store) Close() error { return s.db.close() }
+func (s *Store) Close() error {
+	if s.alive != nil {
+		s.alive.close()
+		s.alive = nil
+	}
+	return s.db.close()
+}
 
 // Check reports whether the database answers and can be written.
 func (s *Store) Check(ctx context.Context) error { return s.fail("check", s.db.check(ctx)) }

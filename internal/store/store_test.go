@@ -463,6 +463,49 @@ func TestClaimsAreExclusive(t *testing.T) {
 	}
 }
 
+// What a replica had claimed is given back when it is gone, long before the
+// leases run out.
+func TestDeadReplica(t *testing.T) {
+	url, err := storetest.ForTest(t).Database(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lives, dies := open(t, url, "lives"), open(t, url, "dies")
+	for i := range 4 {
+		if err := lives.Add(t.Context(), store.Task{ID: fmt.Sprint("t", i), Kind: "look", Due: begin}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	half := func(s *store.Store) {
+		t.Helper()
+		if tasks, err := s.Claim(t.Context(), "look", 2, time.Hour, nil); err != nil || len(tasks) != 2 {
+			t.Fatal(tasks, err)
+		}
+	}
+	half(lives)
+	half(dies)
+	time.Sleep(2500 * time.Millisecond) // both look after each other, and take nothing
+	third := open(t, url, "third")
+	if tasks, err := third.Claim(t.Context(), "look", 4, time.Hour, nil); err != nil || len(tasks) > 0 {
+		t.Fatalf("claimed of the living: %v, %v", tasks, err)
+	}
+	if err := dies.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		tasks, err := third.Claim(t.Context(), "look", 4, time.Hour, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tasks) == 2 {
+			break
+		}
+		if len(tasks) > 0 || time.Now().After(end) {
+			t.Fatalf("claimed %v of the dead", tasks)
+		}
+	}
+}
+
 func TestOneProcessAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "judged.db")
 	s := open(t, path, "one")

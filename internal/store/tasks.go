@@ -159,6 +159,23 @@ func (s *Store) releaseAll(ctx context.Context) error {
 	})
 }
 
+// claimants returns the replicas that have claims.
+func (s *Store) claimants(ctx context.Context, q querier) (replicas []string, err error) {
+	err = s.rows(ctx, q, func(scan func(...any) error) error {
+		var r string
+		err := scan(&r)
+		replicas = append(replicas, r)
+		return err
+	}, "SELECT DISTINCT owner FROM tasks WHERE owner <> ''")
+	return replicas, err
+}
+
+// giveBack gives back what a replica that is gone had claimed.
+func (s *Store) giveBack(ctx context.Context, q querier, replica string) error {
+	_, err := q.ExecContext(ctx, "UPDATE tasks SET visible = due, owner = '' WHERE owner = $1", replica)
+	return err
+}
+
 // Add adds tasks that are not known yet.
 func (s *Store) Add(ctx context.Context, tasks ...Task) error {
 	return s.write(ctx, "add tasks", func(q querier) error { return s.add(ctx, q, tasks) })

@@ -38,7 +38,10 @@ var ErrMissing = errors.New("PostgreSQL is not installed: apt-get install postgr
 // StartPostgres starts a server; Stop it in the end.
 func StartPostgres(dir string) (*Postgres, error) {
 	p := &Postgres{data: filepath.Join(dir, "data"), log: &bytes.Buffer{}}
-	var err error
+	err := os.MkdirAll(dir, 0o755)
+	if err != nil {
+		return nil, err
+	}
 	if p.bin, err = binaries(); err != nil {
 		return nil, err
 	}
