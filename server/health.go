@@ -1,21 +1,49 @@
 package server
 
 import (
+	"context"
 	"io"
 	"net/http"
+	"sync"
+	"time"
 
 	"connectrpc.com/connect"
 	"connectrpc.com/grpchealth"
 )
 
-// health answers probes: alive as long as it answers, ready until it stops.
+// health answers probes: alive as long as it answers, ready until it stops, and
+// while its store can be written.
 type health struct {
 	grpc     *grpchealth.StaticChecker
 	services []string
+	check    func(context.Context) error
+
+	mu      sync.Mutex
+	checked time.Time
+	result  error
 }
 
-func newHealth(services ...string) *health {
-	return &health{grpc: grpchealth.NewStaticChecker(services...), services: services}
+func newHealth(check func(context.Context) error, services ...string) *health {
+	return &health{grpc: grpchealth.NewStaticChecker(services...), services: services, check: check}
+}
+
+// checkEvery bounds what probes ask of the store, and checkTimeout how long they
+// wait.
+const (
+	checkEvery   = time.Second
+	checkTimeout = 2 * time.Second
+)
+
+// stored returns why the store cannot be written.
+func (h *health) stored(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if time.Since(h.checked) > checkEvery {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+		defer cancel()
+		h.result, h.checked = h.check(ctx), time.Now()
+	}
+	return h.result
 }
 
 // stop makes load balancers send their requests elsewhere.
@@ -32,6 +60,11 @@ func (h *health) mount(mux *http.ServeMux, options ...connect.HandlerOption) {
 		answer, err := h.grpc.Check(r.Context(), &grpchealth.CheckRequest{})
 		if err != nil || answer.Status != grpchealth.StatusServing {
 			plain(w, http.StatusServiceUnavailable, "stopping\n")
+			return
+		}
+		if err := h.stored(r.Context()); err != nil {
+			outcomeOf(r.Context()).err = err
+			plain(w, http.StatusServiceUnavailable, "the store cannot be written\n")
 			return
 		}
 		plain(w, http.StatusOK, "ready\n")

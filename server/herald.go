@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -166,11 +167,17 @@ func (h *herald) tell(ctx context.Context, e notify.Event) []store.Task {
 				}
 			}
 			tasks = append(tasks, store.Task{
-				ID: "notify/" + e.ID + "/" + channel, Kind: notifyKind, Lane: channel, Tenant: e.Tenant, Subject: e.Analysis, Due: e.Time, Payload: payload,
+				ID: deliveryID(e, channel), Kind: notifyKind, Lane: channel, Tenant: e.Tenant, Subject: e.Analysis, Due: e.Time, Payload: payload,
 			})
 		}
 	}
 	return tasks
+}
+
+// deliveryID is the same for the same event, sorts by time and stands in a path.
+func deliveryID(e notify.Event, channel string) string {
+	sum := sha256.Sum256([]byte(e.ID + "\x00" + channel))
+	return fmt.Sprintf("%014x-%x", e.Time.UnixMicro(), sum[:8])
 }
 
 func routed(e notify.Event) policy.Event {

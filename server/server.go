@@ -59,7 +59,7 @@ func New(o Options) (*Server, error) {
 		return fetch.Share(source, fetch.Options{Name: name, Observe: func(took time.Duration, err error) { telemetry.answered(name, took, err) }})
 	})
 	s.hub = newHub(s.store, o.Logger)
-	s.health = newHealth(judgedv1connect.JudgeServiceName, judgedv1connect.AnalysisServiceName,
+	s.health = newHealth(s.store.Check, judgedv1connect.JudgeServiceName, judgedv1connect.AnalysisServiceName,
 		judgedv1connect.ConfigServiceName, judgedv1connect.AdminServiceName)
 	g := &guard{
 		authenticator: o.Authenticator, authorization: o.Authorization, quota: o.Quota, store: s.store, now: o.Now, log: o.Logger, refused: telemetry.refuse,
@@ -71,7 +71,7 @@ func New(o Options) (*Server, error) {
 	}
 	looks := schedule.New(schedule.Options{Kind: lookKind, Queue: s.store, Do: l.take, Limit: o.Limits.Looks, Now: o.Now, Log: o.Logger})
 	h.worker = schedule.New(schedule.Options{
-		Kind: notifyKind, Queue: s.store, Do: h.deliver, Limit: 32, LaneLimit: 8, Backoff: deliveryBackoff, Now: o.Now, Log: o.Logger,
+		Kind: notifyKind, Queue: s.store, Do: h.deliver, Limit: 32, LaneLimit: 8, Backoff: o.backoff, Now: o.Now, Log: o.Logger,
 	})
 	k := &keeper{store: s.store, retention: o.Retention, now: o.Now, log: o.Logger}
 	s.work = []*schedule.Worker{looks, h.worker, schedule.New(schedule.Options{Kind: keepKind, Queue: s.store, Do: k.keep, Limit: 1, Poll: 5 * time.Second, Now: o.Now, Log: o.Logger})}
@@ -131,7 +131,7 @@ func New(o Options) (*Server, error) {
 
 	refusal := refusal{rpc: connect.NewErrorWriter(rpc)}
 	g.refusal = refusal
-	mux.Handle(eventsPath, analyses.events(refusal))
+	mux.Handle(eventsPath, analyses.events(refusal, o.keepAlive))
 	outer := http.NewServeMux()
 	outer.Handle("/", g.wrap(newGate(sameOrigin(mux, refusal), refusal, o.Limits, telemetry.refuse)))
 	s.health.mount(outer, connect.WithReadMaxBytes(4<<10))

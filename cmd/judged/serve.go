@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/judged-dev/judged/analysis"
@@ -125,6 +126,9 @@ func (c serveCommand) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRules(s); err != nil {
+		return err
+	}
 	if c.PrintConfig {
 		text, err := config.FormatSettings(s)
 		if err != nil {
@@ -137,6 +141,7 @@ func (c serveCommand) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("telemetry", slog.Any("error", err)) }))
 	sources := analysis.NewSources(config.Sources(s)...)
 	defer closeSources(sources, w)
 	tracer, flush, err := tracing(ctx, s, version())

@@ -58,28 +58,9 @@ func serverOptions(ctx context.Context, s *judgedv1.Settings, sources *analysis.
 		o.Authenticator, err = authenticator(ctx, s.GetAuth(), log)
 		try(err)
 	}
-	if rules := s.GetAuthorization(); len(rules) > 0 {
-		var list []cel.AuthorizationRule
-		for _, one := range rules {
-			list = append(list, cel.AuthorizationRule{Name: one.GetName(), Allow: one.GetAllow(), Deny: one.GetDeny()})
-		}
-		o.Authorization, err = cel.CompileAuthorization(list)
-		try(err)
-	}
-	if rules := s.GetConstraints(); len(rules) > 0 {
-		var list []cel.Constraint
-		for _, one := range rules {
-			list = append(list, cel.Constraint{Name: one.GetName(), Require: one.GetRequire(), Message: one.GetMessage()})
-		}
-		o.Constraints, err = cel.CompileConstraints(list)
-		try(err)
-	}
-	o.Calendars = map[string]cel.Calendar{}
-	for _, name := range slices.Sorted(maps.Keys(s.GetCalendars())) {
-		if o.Calendars[name], err = cel.ParseCalendar(s.GetCalendars()[name].GetDates()); err != nil {
-			try(fmt.Errorf("calendar %q: %w", name, err))
-		}
-	}
+	rules, err := rulesOf(s)
+	try(err)
+	o.Authorization, o.Constraints, o.Calendars = rules.authorization, rules.constraints, rules.calendars
 	o.Notifications, err = notifications(s)
 	try(err)
 	if l.GetCallerRate() > 0 || l.GetCallerConcurrent() > 0 {
@@ -87,6 +68,51 @@ func serverOptions(ctx context.Context, s *judgedv1.Settings, sources *analysis.
 		try(err)
 	}
 	return o, errors.Join(errs...)
+}
+
+// rules are the settings' expressions and days, compiled.
+type rules struct {
+	authorization *cel.Authorization
+	constraints   *cel.Constraints
+	calendars     map[string]cel.Calendar
+}
+
+func rulesOf(s *judgedv1.Settings) (rules, error) {
+	var (
+		errs []error
+		err  error
+	)
+	r := rules{calendars: map[string]cel.Calendar{}}
+	if list := s.GetAuthorization(); len(list) > 0 {
+		var all []cel.AuthorizationRule
+		for _, one := range list {
+			all = append(all, cel.AuthorizationRule{Name: one.GetName(), Allow: one.GetAllow(), Deny: one.GetDeny()})
+		}
+		r.authorization, err = cel.CompileAuthorization(all)
+		errs = append(errs, err)
+	}
+	if list := s.GetConstraints(); len(list) > 0 {
+		var all []cel.Constraint
+		for _, one := range list {
+			all = append(all, cel.Constraint{Name: one.GetName(), Require: one.GetRequire(), Message: one.GetMessage()})
+		}
+		r.constraints, err = cel.CompileConstraints(all)
+		errs = append(errs, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.GetCalendars())) {
+		if r.calendars[name], err = cel.ParseCalendar(s.GetCalendars()[name].GetDates()); err != nil {
+			errs = append(errs, fmt.Errorf("calendar %q: %w", name, err))
+		}
+	}
+	return r, errors.Join(errs...)
+}
+
+// checkRules says what is wrong with the settings beyond their schema, without
+// the files and secrets that they name.
+func checkRules(s *judgedv1.Settings) error {
+	_, err := rulesOf(s)
+	_, routes := routesOf(s)
+	return errors.Join(err, routes)
 }
 
 func tlsOf(s *judgedv1.ServerTLS, log *slog.Logger) (*tls.Config, error) {
@@ -143,6 +169,13 @@ func notifications(s *judgedv1.Settings) (server.Notifications, error) {
 		}
 		n.Channels[name] = channel
 	}
+	var err error
+	n.Routes, err = routesOf(s)
+	return n, errors.Join(append(errs, err)...)
+}
+
+func routesOf(s *judgedv1.Settings) (routes []server.NotificationRoute, err error) {
+	var errs []error
 	for i, r := range s.GetNotifications().GetRoutes() {
 		name := r.GetName()
 		if name == "" {
@@ -158,9 +191,9 @@ func notifications(s *judgedv1.Settings) (server.Notifications, error) {
 				errs = append(errs, fmt.Errorf("notifications: the route %s names the channel %q, which is not there", name, channel))
 			}
 		}
-		n.Routes = append(n.Routes, server.NotificationRoute{Name: name, When: when, Channels: r.GetChannels()})
+		routes = append(routes, server.NotificationRoute{Name: name, When: when, Channels: r.GetChannels()})
 	}
-	return n, errors.Join(errs...)
+	return routes, errors.Join(errs...)
 }
 
 func channelSettings(name string, c *judgedv1.ChannelSettings) notify.Settings {

@@ -114,7 +114,7 @@ func (k *killer) begin(ctx context.Context, dir string) (stop func(), err error)
 		return stop, err
 	}
 	for i := range replicas {
-		address, err := freeAddress()
+		address, err := freeAddress(ctx)
 		if err != nil {
 			return stop, err
 		}

@@ -30,13 +30,13 @@ type settings struct {
 	replicas  int
 	signals   int
 	interval  time.Duration
-	keep      bool
 	binary    string
 	minutes   int
 	diskFull  bool
 	late      time.Duration
 	memory    int64
 	directory string
+	profile   string
 }
 
 func main() {
@@ -75,6 +75,7 @@ func run(ctx context.Context, args []string) error {
 		f.IntVar(&s.replicas, "replicas", 1, "processes (PostgreSQL)")
 		f.IntVar(&s.minutes, "minutes", 5, "looks of each analysis, one a minute")
 		f.DurationVar(&s.interval, "interval", 5*time.Second, "of the grid")
+		f.StringVar(&s.profile, "cpuprofile", "", "file for the first replica's CPU profile")
 		f.Int64Var(&s.memory, "memory", 900<<20, "GOMEMLIMIT of each replica")
 		if err := f.Parse(args[1:]); err != nil {
 			return err

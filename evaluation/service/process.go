@@ -39,7 +39,7 @@ func newProcess(dir, name string, env []string, args ...string) (*process, error
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := exec.Command(p.args[0], p.args[1:]...)
+	c := exec.Command(p.args[0], p.args[1:]...) //nolint:gosec // what this program was told to run
 	c.Stdout, c.Stderr = p.log, p.log
 	c.Env = append(os.Environ(), p.env...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -130,8 +130,8 @@ func usage(pid int) (cpu time.Duration, rss int64, err error) {
 }
 
 // freeAddress returns an address on this machine that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +141,8 @@ func freeAddress() (string, error) {
 // build builds judged from this tree.
 func build(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "judged")
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/judged-dev/judged/cmd/judged").CombinedOutput()
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/judged-dev/judged/cmd/judged") //nolint:gosec // a path of our own
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

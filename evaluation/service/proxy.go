@@ -27,16 +27,16 @@ func newProxy(ctx context.Context, to string) (*proxy, error) {
 			if err != nil {
 				return
 			}
-			go p.pass(in)
+			go p.pass(ctx, in)
 		}
 	}()
 	context.AfterFunc(ctx, func() { _ = l.Close() })
 	return p, nil
 }
 
-func (p *proxy) pass(in net.Conn) {
+func (p *proxy) pass(ctx context.Context, in net.Conn) {
 	defer func() { _ = in.Close() }()
-	out, err := net.Dial("tcp", p.to)
+	out, err := new(net.Dialer).DialContext(ctx, "tcp", p.to)
 	if err != nil {
 		return
 	}

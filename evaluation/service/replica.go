@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/pprof"
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/internal/store"
@@ -21,8 +22,20 @@ func replica(ctx context.Context, args []string) error {
 	listen := f.String("listen", "", "address")
 	url := f.String("store", "", "database")
 	name := f.String("name", "", "of the replica")
+	profile := f.String("cpuprofile", "", "file")
 	if err := f.Parse(args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		out, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+		if err := pprof.StartCPUProfile(out); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	metrics.Register(generator)
 	kept, err := store.Open(ctx, store.Options{URL: *url, Replica: *name})

@@ -46,17 +46,21 @@ func scale(ctx context.Context, s settings) error {
 	}
 	var replicas []*process
 	for i := range s.replicas {
-		address, err := freeAddress()
+		address, err := freeAddress(ctx)
 		if err != nil {
 			return err
 		}
 		name := fmt.Sprint("replica-", i+1)
-		p, err := newProcess(dir, name, []string{fmt.Sprint("GOMEMLIMIT=", s.memory)}, self, "replica", "-listen", address, "-store", url, "-name", name)
+		args := []string{self, "replica", "-listen", address, "-store", url, "-name", name}
+		if i == 0 && s.profile != "" {
+			args = append(args, "-cpuprofile", s.profile)
+		}
+		p, err := newProcess(dir, name, []string{fmt.Sprint("GOMEMLIMIT=", s.memory)}, args...)
 		if err != nil {
 			return err
 		}
 		p.address = address
-		defer func() { _ = p.signal(syscall.SIGKILL) }()
+		defer func() { _ = p.signal(syscall.SIGTERM) }()
 		if err := errors.Join(p.start(), p.ready(ctx)); err != nil {
 			return err
 		}

@@ -21,7 +21,8 @@ type Options struct {
 	// at most every five seconds, when somebody shows such a token.
 	TokensFile string
 	// Anonymous lets in who brings nothing along, as the caller "anonymous" of
-	// AnonymousTenant. A token that is no good is refused all the same.
+	// AnonymousTenant. A token that is no good is refused all the same, if there
+	// is anything that could say so: an issuer or a file of tokens.
 	Anonymous       bool
 	AnonymousTenant string
 	// Logger gets what happens to issuers and to the file of tokens; nil

@@ -65,6 +65,15 @@ func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		s.lock = lock
+		// What analyses saw is not for everybody on the machine. SQLite gives the
+		// files beside it the same mode.
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+		if err := f.Close(); err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
 	}
 	fail := func(err error) (*sqlite, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", s.name(), err), s.closeFiles())

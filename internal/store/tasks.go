@@ -84,8 +84,8 @@ func (s *Store) Claim(ctx context.Context, kind string, n int, lease time.Durati
 			tasks = append(tasks, t)
 			return err
 		}, `UPDATE tasks SET owner = $1, visible = {now} + $2, epoch = epoch + 1, attempts = attempts + 1
-			WHERE id IN (SELECT id FROM tasks WHERE kind = $3 AND dead = 0 AND visible <= {now}`+without.String()+`
-			ORDER BY visible LIMIT $4 {skip locked}) RETURNING `+taskColumns, args...)
+			WHERE id IN (SELECT id FROM tasks WHERE kind = $3 AND dead = 0 AND due <= {now} AND visible <= {now}`+without.String()+`
+			ORDER BY due LIMIT $4 {skip locked}) RETURNING `+taskColumns, args...)
 	})
 	slices.SortFunc(tasks, func(a, b Task) int { return a.Due.Compare(b.Due) })
 	return tasks, err

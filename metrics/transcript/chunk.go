@@ -61,12 +61,12 @@ func (t *Transcript) Flush() []byte {
 	if len(w.bytes) < deflateFrom {
 		return append([]byte{formatPlain}, w.bytes...)
 	}
-	packed := bytes.NewBuffer([]byte{formatDeflate})
-	d, err := flate.NewWriter(packed, flate.BestSpeed)
-	if err == nil {
-		_, _ = d.Write(w.bytes) // a bytes.Buffer takes everything
-		_ = d.Close()
-	}
+	packed := bytes.NewBuffer(append(make([]byte, 0, len(w.bytes)/2), formatDeflate))
+	d := deflaters.Get().(*flate.Writer) //nolint:forcetypeassert,errcheck // New makes nothing else
+	defer deflaters.Put(d)
+	d.Reset(packed)
+	_, _ = d.Write(w.bytes) // a bytes.Buffer takes everything
+	_ = d.Close()
 	return packed.Bytes()
 }
 
@@ -160,6 +160,12 @@ type inflater interface {
 	io.Reader
 	flate.Resetter
 }
+
+// deflaters hold some 600 KB each.
+var deflaters = sync.Pool{New: func() any {
+	d, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is a good one
+	return d
+}}
 
 // inflaters hold 40 KB each, more than most chunks.
 var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}

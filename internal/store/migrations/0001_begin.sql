@@ -65,7 +65,7 @@ CREATE TABLE tasks (
   error    TEXT     NOT NULL, -- of the last attempt
   payload  BLOB     NOT NULL
 );
-CREATE INDEX tasks_visible ON tasks (kind, visible) WHERE dead = 0;
+CREATE INDEX tasks_due ON tasks (kind, due) WHERE dead = 0;
 CREATE INDEX tasks_owner ON tasks (owner) WHERE owner <> '';
 CREATE INDEX tasks_subject ON tasks (subject);
 CREATE INDEX tasks_of ON tasks (tenant, kind, id);
