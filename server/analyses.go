@@ -121,11 +121,8 @@ func (s *analysisService) start(ctx context.Context, r *judgedv1.StartAnalysisRe
 
 // sameKey returns the analysis that a key stands for.
 func (s *analysisService) sameKey(ctx context.Context, what access, key, id string, err error) (*judgedv1.Analysis, error) {
-	if errors.Is(err, store.ErrConflict) {
-		return nil, alreadyExists("IDEMPOTENCY_KEY_REUSED",
-			"idempotency key %q already started analysis %s with a different request: send that request again to get its analysis, or take a new key", key, id)
-	}
-	if err != nil {
+	reused := errors.Is(err, store.ErrConflict)
+	if err != nil && !reused {
 		return nil, err
 	}
 	known, err := s.find(ctx, id)
@@ -135,6 +132,10 @@ func (s *analysisService) sameKey(ctx context.Context, what access, key, id stri
 	what.application, what.config, what.object = known.row.Application, known.row.ConfigName, id
 	if err := s.guard.allow(ctx, what); err != nil {
 		return nil, err
+	}
+	if reused {
+		return nil, alreadyExists("IDEMPOTENCY_KEY_REUSED",
+			"idempotency key %q already started analysis %s with a different request: send that request again to get its analysis, or take a new key", key, id)
 	}
 	return known.state, nil
 }
@@ -258,9 +259,11 @@ func (s *analysisService) resolve(ctx context.Context, r *judgedv1.StartAnalysis
 		if config.GetSchedule() == nil {
 			config.Schedule = &judgedv1.Schedule{}
 		}
-		config.Schedule.Start = timestamppb.New(window.Start)
-		config.Schedule.Warmup = nil
-		config.Schedule.Duration = durationpb.New(window.Duration())
+		// The warm-up before it is no history: the release had begun.
+		schedule := config.GetSchedule()
+		schedule.Start = timestamppb.New(window.Start.Add(-schedule.GetWarmup().AsDuration()))
+		schedule.Duration = durationpb.New(window.Duration())
+		schedule.LookEvery, schedule.Sliding = nil, nil
 	}
 	return config, revision, nil
 }
@@ -303,7 +306,7 @@ func checkConfig(c *judgedv1.CanaryConfig) error {
 	if s.GetStart() != nil && !s.GetStart().IsValid() {
 		return invalid("SCHEDULE", "config %q: schedule.start is no moment between the years 1 and 9999", c.GetName())
 	}
-	for _, d := range []*durationpb.Duration{s.GetWarmup(), s.GetDuration(), s.GetInterval(), s.GetHistory(), s.GetLookEvery()} {
+	for _, d := range []*durationpb.Duration{s.GetWarmup(), s.GetDuration(), s.GetInterval(), s.GetHistory(), s.GetLookEvery(), s.GetGrace(), s.GetSliding()} {
 		if d != nil && !d.IsValid() {
 			return invalid("SCHEDULE", "config %q: the schedule has a malformed duration (seconds and nanos of different signs)", c.GetName())
 		}
@@ -385,6 +388,13 @@ func (s *analysisService) GetAnalysis(ctx context.Context, request *connect.Requ
 
 // waitFor returns the analysis when it is newer than a version, or after wait.
 func (s *analysisService) waitFor(ctx context.Context, id string, version int64, wait time.Duration) (*kept, error) {
+	if err := amongWatches(ctx); err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok { // an answer without news is better than none
+		left := time.Until(deadline)
+		wait = min(wait, left-min(left/10, time.Second))
+	}
 	changed, stop := s.hub.watch(id)
 	defer stop()
 	timer := time.NewTimer(wait)
@@ -398,6 +408,8 @@ func (s *analysisService) waitFor(ctx context.Context, id string, version int64,
 		case <-changed:
 		case <-timer.C:
 			return k, nil
+		case <-s.hub.stopping:
+			return k, nil // the next call finds another replica
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

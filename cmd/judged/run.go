@@ -107,7 +107,7 @@ func (c runCommand) here(ctx context.Context, cfg analysis.Config, w world) (*an
 	return analysis.Run(ctx, cfg, sources, window, history)
 }
 
-func (c runCommand) there(ctx context.Context, cfg analysis.Config, _ world) (*analysis.Result, error) {
+func (c runCommand) there(ctx context.Context, cfg analysis.Config, w world) (*analysis.Result, error) {
 	if c.Sources != "" {
 		return nil, errors.New("--sources is for judging here; a server has its own")
 	}
@@ -115,9 +115,17 @@ func (c runCommand) there(ctx context.Context, cfg analysis.Config, _ world) (*a
 	if err != nil {
 		return nil, err
 	}
-	started, err := server.StartAnalysis(ctx, &judgedv1.StartAnalysisRequest{
-		Config: &judgedv1.StartAnalysisRequest_Inline{Inline: wire.ConfigProto(cfg)},
-	})
+	request := &judgedv1.StartAnalysisRequest{Config: &judgedv1.StartAnalysisRequest_Inline{Inline: wire.ConfigProto(cfg)}}
+	if cfg.Schedule.Start.IsZero() {
+		// Without a start a server would watch from now on; here the time until now
+		// is judged, as it would be without a server.
+		window, _, err := cfg.Schedule.Window(w.now())
+		if err != nil {
+			return nil, err
+		}
+		request.Window = wire.WindowProto(window)
+	}
+	started, err := server.StartAnalysis(ctx, request)
 	if err != nil {
 		return nil, err
 	}

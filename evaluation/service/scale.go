@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -161,6 +162,7 @@ func startScale(ctx context.Context, s settings, replicas []*process) ([]string,
 // took them. Looks that were due and are not there are an error.
 func looksBetween(ctx context.Context, p *process, ids []string, from, to time.Time) (late []time.Duration, by map[string]int, err error) {
 	by = map[string]int{}
+	worst := map[int]time.Duration{} // by the ten seconds in which they were due
 	client := judgedv1connect.NewAnalysisServiceClient(newKeepingHTTP(), "http://"+p.address, connect.WithReadMaxBytes(64<<20))
 	for _, id := range ids {
 		answer, err := client.ListLooks(ctx, connect.NewRequest(&judgedv1.ListLooksRequest{Id: id}))
@@ -172,7 +174,10 @@ func looksBetween(ctx context.Context, p *process, ids []string, from, to time.T
 			if due.Before(from) || due.After(to) {
 				continue
 			}
-			late = append(late, l.GetTakeTime().AsTime().Sub(due))
+			d := l.GetTakeTime().AsTime().Sub(due)
+			late = append(late, d)
+			bucket := int(due.Sub(from) / (10 * time.Second))
+			worst[bucket] = max(worst[bucket], d)
 			by[l.GetReplica()]++
 			if l.GetVerdict() == judgedv1.Verdict_ERROR {
 				return nil, nil, fmt.Errorf("analysis %s: look %d: %s", id, l.GetNumber(), l.GetSummary())
@@ -183,6 +188,11 @@ func looksBetween(ctx context.Context, p *process, ids []string, from, to time.T
 		return nil, nil, errors.New("no look was due: give it more -minutes")
 	}
 	slices.Sort(late)
+	fmt.Fprint(os.Stderr, "the latest of each ten seconds:")
+	for _, b := range slices.Sorted(maps.Keys(worst)) {
+		fmt.Fprint(os.Stderr, " ", worst[b].Round(100*time.Millisecond))
+	}
+	fmt.Fprintln(os.Stderr)
 	return late, by, nil
 }
 

@@ -256,18 +256,21 @@ func (w *Worker) start(work context.Context, t store.Task) {
 	w.mu.Lock()
 	w.running[t.Lease] = &running{cancel: cancel, since: time.Now()}
 	w.lanes[t.Lane]++
-	full := len(w.running) >= w.o.Limit
 	w.mu.Unlock()
 	w.group.Go(func() {
 		defer cancel(nil)
 		w.finish(t, w.do(ctx, t), ctx)
 		w.mu.Lock()
 		delete(w.running, t.Lease)
-		if w.lanes[t.Lane]--; w.lanes[t.Lane] == 0 {
+		w.lanes[t.Lane]--
+		// There is room again where there was little: enough for a claim to be worth
+		// it.
+		room := len(w.running) == w.o.Limit*3/4 || w.lanes[t.Lane] == w.o.LaneLimit*3/4
+		if w.lanes[t.Lane] == 0 {
 			delete(w.lanes, t.Lane)
 		}
 		w.mu.Unlock()
-		if full {
+		if room {
 			signal(w.freed)
 		}
 	})
@@ -322,9 +325,10 @@ func text(err error) string {
 	const most = 2048
 	s := err.Error()
 	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+		s = s[:most] + "…"
 	}
-	return s
+	// Whatever a peer's answer brought along: a database may not take it.
+	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 }
 
 // renew keeps the leases of what takes longer than a lease.

@@ -331,8 +331,8 @@ type StartAnalysisRequest struct {
 	ConfigRevision int64 `protobuf:"varint,3,opt,name=config_revision,json=configRevision,proto3" json:"config_revision,omitempty"`
 	// Replaces the config's scopes.
 	Scopes *Scopes `protobuf:"bytes,4,opt,name=scopes,proto3" json:"scopes,omitempty"`
-	// The time to judge, once. Replaces the config's start, warm-up and duration;
-	// it must be past.
+	// The time to judge, once. Replaces the config's start and duration; the
+	// warm-up lies before it. It must be past.
 	Window *Window `protobuf:"bytes,5,opt,name=window,proto3" json:"window,omitempty"`
 	// Two requests with the same key start one analysis: the second returns
 	// the first. Deployers send the identity of the release and step.
