@@ -61,9 +61,34 @@ func newError(op string, err error) *Error {
 // CanceledError is an analysis that somebody ended before it had a verdict.
 type CanceledError struct {
 	ID, Reason string
+	// By is who did; empty where callers have no names.
+	By string
 }
 
 // Error implements error.
 func (e *CanceledError) Error() string {
-	return fmt.Sprintf("analysis %s was cancelled: %s", e.ID, e.Reason)
+	by := ""
+	if e.By != "" {
+		by = " by " + e.By
+	}
+	return fmt.Sprintf("analysis %s was cancelled%s: %s", e.ID, by, e.Reason)
+}
+
+// ExpiredError is an analysis that ended because its looks could not be taken in
+// time.
+type ExpiredError struct {
+	ID string
+	// Looks is how many of the Planned ones were taken.
+	Looks, Planned int
+	// Trouble is why the latest try of a look failed, if the server says.
+	Trouble string
+}
+
+// Error implements error.
+func (e *ExpiredError) Error() string {
+	text := fmt.Sprintf("analysis %s expired without its verdict: %d of its %d looks could be taken in time", e.ID, e.Looks, e.Planned)
+	if e.Trouble != "" {
+		text += " (" + e.Trouble + ")"
+	}
+	return text + "; start another one when its sources answer"
 }

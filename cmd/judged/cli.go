@@ -46,6 +46,9 @@ type commands struct {
 	Calibrate calibrateCommand `cmd:"" help:"Measure a config's false alarms on healthy time and find the margins it needs."`
 	Plan      planCommand      `cmd:"" help:"How long must a canary live, and with how much traffic, to find a regression?"`
 	Serve     serveCommand     `cmd:"" help:"Serve judgments over gRPC, Connect and HTTP."`
+	Analyses  analysesCommand  `cmd:"" help:"Start, follow and list the analyses of a server."`
+	Configs   configsCommand   `cmd:"" help:"Keep configs on a server."`
+	Token     tokenCommand     `cmd:"" help:"Make a token for a server's callers."`
 	Policy    policyCommand    `cmd:"" help:"Test the rules of configs and settings."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }

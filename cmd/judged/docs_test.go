@@ -99,7 +99,7 @@ func transcript(t *testing.T, page, shown string) string {
 func TestDocsLinks(t *testing.T) {
 	t.Chdir("../..")
 	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-	for _, page := range []string{"README.md", "docs/statistics.md", "docs/decisions.md"} {
+	for _, page := range []string{"README.md", "docs/statistics.md", "docs/decisions.md", "docs/policy.md", "docs/client.md", "docs/auth.md", "docs/notifications.md", "docs/operations.md", "docs/service.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/judged-dev/judged/analysis"
-	"github.com/judged-dev/judged/client"
 	"github.com/judged-dev/judged/config"
 	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/metrics"
@@ -20,14 +19,16 @@ import (
 )
 
 type runCommand struct {
-	Config   string            `arg:"" placeholder:"CONFIG" help:"The CanaryConfig, YAML or JSON."`
+	Config   string            `arg:"" optional:"" placeholder:"CONFIG" help:"The CanaryConfig, YAML or JSON."`
 	Sources  string            `type:"existingfile" placeholder:"FILE" help:"Settings file with the sources that the config names."`
 	Baseline map[string]string `mapsep:"," placeholder:"NAME=VALUE,..." help:"Replace variables of the baseline's scope."`
 	Canary   map[string]string `mapsep:"," placeholder:"NAME=VALUE,..." help:"Replace variables of the canary's scope."`
 	Start    time.Time         `placeholder:"TIME" help:"The moment of the release (RFC 3339) instead of the config's."`
 	Duration time.Duration     `placeholder:"DURATION" help:"How long to look after the warm-up, instead of the config's."`
 	Server   string            `placeholder:"URL" help:"Let this judged server judge: it asks its own sources."`
+	From     string            `placeholder:"ID|FILE" help:"Judge again what an analysis of --server saw, or a saved recording."`
 	Timeout  time.Duration     `default:"5m" help:"Give up after this time."`
+	credentials
 	output
 	policy
 }
@@ -44,6 +45,8 @@ Examples:
   judged run canary.yaml --format junit > report.xml
   judged run canary.yaml --server https://judged.example.com
   judged run canary.yaml --on-inconclusive pass   # promote unless it is worse
+  judged run --from 0198c0de-… --server URL       # the same data, judged again
+  judged run --from 0198c0de-… --server URL canary.yaml   # with other margins or judges
 
 Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not judge.`
 }
@@ -52,6 +55,12 @@ Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not judge.`
 func (c runCommand) Run(ctx context.Context, w world) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no judgment within %v (see --timeout)", c.Timeout))
 	defer cancel()
+	switch {
+	case c.From != "":
+		return judgeRecorded(ctx, w, c.From, c.Server, c.credentials, c.Config, c.output, c.policy)
+	case c.Config == "":
+		return errors.New("CONFIG is missing: the file that says what to compare (or --from, to judge a recording again)")
+	}
 	cfg, err := config.Load(c.Config)
 	if err != nil {
 		return err
@@ -111,11 +120,17 @@ func (c runCommand) there(ctx context.Context, cfg analysis.Config, w world) (*a
 	if c.Sources != "" {
 		return nil, errors.New("--sources is for judging here; a server has its own")
 	}
-	server, err := client.New(c.Server)
+	server, err := c.connect(c.Server)
 	if err != nil {
 		return nil, err
 	}
-	request := &judgedv1.StartAnalysisRequest{Config: &judgedv1.StartAnalysisRequest_Inline{Inline: wire.ConfigProto(cfg)}}
+	message := wire.ConfigProto(cfg)
+	if written, err := parseConfig(c.Config); err != nil {
+		return nil, err
+	} else if written.GetWindows() != nil {
+		message.Windows = written.GetWindows() // for the server alone: here nothing is deployed
+	}
+	request := &judgedv1.StartAnalysisRequest{Config: &judgedv1.StartAnalysisRequest_Inline{Inline: message}}
 	if cfg.Schedule.Start.IsZero() {
 		// Without a start a server would watch from now on; here the time until now
 		// is judged, as it would be without a server.
