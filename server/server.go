@@ -92,7 +92,7 @@ func New(o Options) (*Server, error) {
 			logPanic(ctx, o.Logger, spec.Procedure, p)
 			return internal(outcomeOf(ctx).id)
 		}),
-		connect.WithInterceptors(validate.NewInterceptor(validate.WithoutErrorDetails())), // asRPC adds them, bounded
+		connect.WithInterceptors(validate.NewInterceptor(validate.WithoutErrorDetails(), validate.WithValidator(validator{}))), // asRPC adds them, bounded
 	)
 	configs := &configService{
 		store: s.store, guard: g, herald: h, sources: o.Sources, constraints: o.Constraints, calendars: o.Calendars, bounds: store.Bounds{Configs: o.Limits.Configs, Revisions: o.Limits.Revisions}, now: o.Now,

@@ -47,44 +47,71 @@ func LookProto(l analysis.Look) *judgedv1.Look {
 	return &judgedv1.Look{Number: int32(min(l.Number, math.MaxInt32)), Of: int32(min(l.Of, math.MaxInt32))}
 }
 
-// JudgmentProto returns the message of a judgment without its surroundings.
+// JudgmentProto returns the message of a judgment without its surroundings. It
+// points to numbers of j.Findings, so neither may be changed after.
 func JudgmentProto(j judge.Judgment, version string) *judgedv1.Judgment {
 	p := &judgedv1.Judgment{
 		Verdict: VerdictProto(j.Verdict), Score: &j.Score, Summary: j.Summary,
 		Reasons: j.Reasons, Alpha: j.Alpha, JudgedVersion: version,
 	}
-	for _, f := range j.Findings {
-		p.Findings = append(p.Findings, findingProto(f))
+	if len(j.Findings) == 0 {
+		return p
+	}
+	// One piece of memory for all: a judgment of many signals is as many times
+	// forty small messages.
+	messages := make([]findingMessages, len(j.Findings))
+	p.Findings = make([]*judgedv1.Finding, len(j.Findings))
+	for i := range j.Findings {
+		p.Findings[i] = messages[i].fill(&j.Findings[i])
 	}
 	return p
 }
 
-func findingProto(f judge.Finding) *judgedv1.Finding {
-	p := &judgedv1.Finding{
-		Signal: &judgedv1.Signal{
-			Name: f.Signal.Name, Kind: kindProto(f.Signal.Kind), Unit: f.Signal.Unit,
-			Direction: directionProto(f.Signal.Direction), Critical: f.Signal.Critical, Weight: f.Signal.Weight,
-			Margin: marginProto(f.Signal.Margin), Tolerance: marginProto(f.Signal.Tolerance),
-		},
-		Judge:          f.Judge,
-		Classification: classifications[f.Classification],
-		Verdict:        VerdictProto(f.Verdict),
-		Baseline:       summaryProto(f.Baseline),
-		Canary:         summaryProto(f.Canary),
-		Effect:         effectProto(f.Effect),
-		PValue:         number(f.PValue),
-		AdjustedPValue: number(f.AdjustedPValue),
-		EffectiveN:     number(f.EffectiveN),
-		Reason:         f.Reason,
-		Warnings:       f.Warnings,
-		Choice:         f.Choice,
-	}
-	for _, a := range f.Aspects {
-		p.Aspects = append(p.Aspects, &judgedv1.Aspect{Judge: a.Judge, Effect: effectProto(a.Effect), PValue: number(a.PValue)})
+// findingMessages are the messages that a finding always has.
+type findingMessages struct {
+	finding           judgedv1.Finding
+	signal            judgedv1.Signal
+	margin, tolerance judgedv1.Margin
+	baseline, canary  judgedv1.Summary
+	effect            judgedv1.Effect
+	needed            int32
+}
+
+// fill returns the message of f, which points to numbers of f.
+func (m *findingMessages) fill(f *judge.Finding) *judgedv1.Finding {
+	s, p := &m.signal, &m.finding
+	s.Name, s.Kind, s.Unit = f.Signal.Name, kindProto(f.Signal.Kind), f.Signal.Unit
+	s.Direction, s.Critical, s.Weight = directionProto(f.Signal.Direction), f.Signal.Critical, f.Signal.Weight
+	s.Margin, s.Tolerance = fillMargin(&m.margin, &f.Signal.Margin), fillMargin(&m.tolerance, &f.Signal.Tolerance)
+	p.Signal = s
+	p.Judge = f.Judge
+	p.Classification = classifications[f.Classification]
+	p.Verdict = VerdictProto(f.Verdict)
+	p.Baseline = fillSummary(&m.baseline, &f.Baseline)
+	p.Canary = fillSummary(&m.canary, &f.Canary)
+	p.Effect = fillEffect(&m.effect, &f.Effect)
+	p.PValue = number(&f.PValue)
+	p.AdjustedPValue = number(&f.AdjustedPValue)
+	p.EffectiveN = number(&f.EffectiveN)
+	p.Reason = f.Reason
+	p.Warnings = f.Warnings
+	p.Choice = f.Choice
+	if len(f.Aspects) > 0 {
+		aspects := make([]struct {
+			aspect judgedv1.Aspect
+			effect judgedv1.Effect
+		}, len(f.Aspects))
+		p.Aspects = make([]*judgedv1.Aspect, len(f.Aspects))
+		for i := range f.Aspects {
+			a := &aspects[i].aspect
+			a.Judge, a.PValue = f.Aspects[i].Judge, number(&f.Aspects[i].PValue)
+			a.Effect = fillEffect(&aspects[i].effect, &f.Aspects[i].Effect)
+			p.Aspects[i] = a
+		}
 	}
 	if f.Needed > 0 {
-		needed := int32(min(f.Needed, math.MaxInt32))
-		p.Needed = &needed
+		m.needed = int32(min(f.Needed, math.MaxInt32))
+		p.Needed = &m.needed
 	}
 	if f.Evidence != (judge.Evidence{}) {
 		p.Evidence = &judgedv1.Evidence{
@@ -98,10 +125,18 @@ func findingProto(f judge.Finding) *judgedv1.Finding {
 	return p
 }
 
-func effectProto(e judge.Effect) *judgedv1.Effect {
-	return &judgedv1.Effect{
-		Measure: string(e.Measure), Estimate: number(e.Estimate), Low: number(e.Low), High: number(e.High), Level: e.Level,
+func fillEffect(p *judgedv1.Effect, e *judge.Effect) *judgedv1.Effect {
+	p.Measure = string(e.Measure)
+	p.Estimate, p.Low, p.High, p.Level = number(&e.Estimate), number(&e.Low), number(&e.High), e.Level
+	return p
+}
+
+func fillMargin(p *judgedv1.Margin, m *judge.Margin) *judgedv1.Margin {
+	p.Relative = &m.Relative
+	if m.Absolute != 0 {
+		p.Absolute = &m.Absolute
 	}
+	return p
 }
 
 func effectOf(p *judgedv1.Effect) judge.Effect {
@@ -151,13 +186,11 @@ func findingOf(p *judgedv1.Finding) judge.Finding {
 	}
 }
 
-func summaryProto(s judge.Summary) *judgedv1.Summary {
-	p := &judgedv1.Summary{
-		Count: int32(min(s.Count, math.MaxInt32)), Missing: int32(min(s.Missing, math.MaxInt32)),
-		Level: number(s.Level), Mean: number(s.Mean), Min: number(s.Min), Max: number(s.Max), Std: number(s.Std),
-	}
+func fillSummary(p *judgedv1.Summary, s *judge.Summary) *judgedv1.Summary {
+	p.Count, p.Missing = int32(min(s.Count, math.MaxInt32)), int32(min(s.Missing, math.MaxInt32))
+	p.Level, p.Mean, p.Min, p.Max, p.Std = number(&s.Level), number(&s.Mean), number(&s.Min), number(&s.Max), number(&s.Std)
 	if s.Total > 0 || s.Events > 0 {
-		p.Events, p.Total = number(s.Events), number(s.Total)
+		p.Events, p.Total = number(&s.Events), number(&s.Total)
 	}
 	return p
 }
@@ -176,11 +209,11 @@ func summaryOf(p *judgedv1.Summary) judge.Summary {
 
 // number leaves out what is not finite: JSON has no word for it, and an
 // absent number cannot be mistaken for a measurement.
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+func number(v *float64) *float64 {
+	if math.IsNaN(*v) || math.IsInf(*v, 0) {
 		return nil
 	}
-	return &v
+	return v
 }
 
 func value(p *float64, absent float64) float64 {

@@ -80,6 +80,10 @@ const (
 	OpenEnded
 )
 
+// fewNumbers fit on the stack: those of 64 intervals. An hour of minutes is what
+// most windows have, and a server judges thousands of them a second.
+const fewNumbers = 3 * 2 * 64
+
 // Judge compares two gauges interval by interval. The zero value is ready to
 // use.
 type Judge struct {
@@ -115,8 +119,12 @@ func (j Judge) Judge(s judge.Sample) judge.Finding {
 	}
 	history := usableHistory(&f, s)
 	longest := max(2*n, history.len())
-	buffer := make([]float64, 3*longest)
-	d, pseudo, scratch := buffer[:longest], buffer[longest:2*longest], buffer[2*longest:]
+	var few [fewNumbers]float64
+	buffer := few[:]
+	if 3*longest > len(buffer) {
+		buffer = make([]float64, 3*longest)
+	}
+	d, pseudo, scratch := buffer[:longest], buffer[longest:2*longest], buffer[2*longest:3*longest]
 
 	describe(&f.Baseline, window.baseline, scratch)
 	describe(&f.Canary, window.canary, scratch)

@@ -32,8 +32,12 @@ func (s series) slice(from, to int) series {
 }
 
 // collect returns the pairs of p, as rates where there are totals, and whether
-// all are at least 0: below, a ratio of tails means nothing.
+// all are at least 0: below, a ratio of tails means nothing. It copies only if it
+// must.
 func collect(p judge.Pair) (s series, ok bool) {
+	if complete(p.Baseline) && complete(p.Canary) {
+		return series{p.Baseline.Values, p.Canary.Values}, true
+	}
 	n := len(p.Baseline.Values)
 	buffer := make([]float64, 2*n)
 	s = series{buffer[:0:n], buffer[n:n]}
@@ -54,6 +58,19 @@ func collect(p judge.Pair) (s series, ok bool) {
 		s.baseline, s.canary = append(s.baseline, b), append(s.canary, c)
 	}
 	return s, true
+}
+
+// complete reports whether s is plain values, all there and at least 0.
+func complete(s judge.Side) bool {
+	if s.Totals != nil || s.Histograms != nil {
+		return false
+	}
+	for _, v := range s.Values {
+		if !(v >= 0 && v <= math.MaxFloat64) {
+			return false
+		}
+	}
+	return true
 }
 
 // measure is the shape of one stretch, canary against baseline, as logarithms
@@ -85,20 +102,18 @@ type ruler struct {
 	// bottom: the bad tail is the low one.
 	bottom bool
 	// floor is added before logarithms.
-	floor   float64
-	scratch []float64
+	floor float64
 }
 
 func newRuler(s judge.Signal, all ...series) ruler {
-	sum, n, longest := 0.0, 0, 0
+	sum, n := 0.0, 0
 	for _, one := range all {
 		for i := range one.baseline {
 			sum += one.baseline[i]/2 + one.canary[i]/2
 		}
 		n += one.len()
-		longest = max(longest, one.len())
 	}
-	return ruler{bottom: s.Direction == judge.Decrease, floor: floorShare * sum / float64(n), scratch: make([]float64, longest)}
+	return ruler{bottom: s.Direction == judge.Decrease, floor: floorShare * sum / float64(n)}
 }
 
 func (r ruler) log(c, b float64) float64 { return math.Log((c + r.floor) / (b + r.floor)) }
@@ -109,9 +124,10 @@ func (r ruler) spread(cMean, cStd, bMean, bStd float64) float64 {
 	return math.Log((cStd/(cMean+r.floor) + least) / (bStd/(bMean+r.floor) + least))
 }
 
-func (r ruler) measure(s series) measure {
-	bTail, bMean, bMedian, bStd := r.describe(s.baseline)
-	cTail, cMean, cMedian, cStd := r.describe(s.canary)
+// measure overwrites scratch, which must be as long as s or longer.
+func (r ruler) measure(s series, scratch []float64) measure {
+	bTail, bMean, bMedian, bStd := r.describe(s.baseline, scratch)
+	cTail, cMean, cMedian, cStd := r.describe(s.canary, scratch)
 	return measure{
 		tail: r.log(cTail, bTail), mean: r.log(cMean, bMean), median: r.log(cMedian, bMedian),
 		spread: r.spread(cMean, cStd, bMean, bStd),
@@ -119,7 +135,7 @@ func (r ruler) measure(s series) measure {
 }
 
 // describe returns the mean of the tail, mean, median and standard deviation.
-func (r ruler) describe(x []float64) (tail, mean, median, std float64) {
+func (r ruler) describe(x, scratch []float64) (tail, mean, median, std float64) {
 	for _, v := range x {
 		mean += v
 	}
@@ -128,8 +144,8 @@ func (r ruler) describe(x []float64) (tail, mean, median, std float64) {
 		std += (v - mean) * (v - mean)
 	}
 	std = math.Sqrt(std / float64(max(len(x)-1, 1)))
-	scratch := r.scratch[:copy(r.scratch, x)]
-	median = stat.Median(scratch)
+	scratch = scratch[:copy(scratch, x)]
+	median = stat.SplitMedian(scratch)
 	k := tailSize(len(x))
 	if r.bottom {
 		stat.Select(scratch, k-1)
@@ -149,11 +165,12 @@ func tailSize(n int) int { return int(math.Ceil(decile * float64(n))) }
 // blocks measures the stretches of s, the last ones if it is no multiple of
 // their length.
 func (r ruler) blocks(s series, length int) []measure {
+	var scratch [blockLength]float64
 	k := s.len() / length
 	out := make([]measure, k)
 	from := s.len() - k*length
 	for i := range out {
-		out[i] = r.measure(s.slice(from+i*length, from+(i+1)*length))
+		out[i] = r.measure(s.slice(from+i*length, from+(i+1)*length), scratch[:])
 	}
 	return out
 }

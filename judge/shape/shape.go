@@ -40,6 +40,18 @@ const (
 	tests = 3.0
 )
 
+// fewNumbers fit on the stack: three of each of 64 intervals. An hour of minutes
+// is what most windows have, and a server judges thousands of them a second.
+const fewNumbers = 3 * 64
+
+// room returns n numbers, few if there are as many.
+func room(few []float64, n int) []float64 {
+	if n <= len(few) {
+		return few[:n]
+	}
+	return make([]float64, n)
+}
+
 // Judge compares the shape of two series. The zero value is ready to use.
 type Judge struct{}
 
@@ -122,7 +134,8 @@ func (Judge) calibrated(s judge.Sample, window, history series, length int) []co
 		spreadSpread += math.Pow(m.spread-spreadPast, 2)
 	}
 	df := float64(len(past) - 1)
-	whole := r.measure(window)
+	var few [fewNumbers]float64
+	whole := r.measure(window, room(few[:], window.len()))
 	berth := 1.0
 	if s.Pods != nil && len(s.Pods.Baseline) != len(s.Pods.Canary) {
 		// The mean of many pods has other tails than that of a few.
@@ -160,7 +173,8 @@ func (Judge) blind(s judge.Sample, window series) []contrast {
 	}
 	// The tail of a short window is a point or two.
 	grow *= math.Sqrt(max(blockLength/float64(window.len()), 1))
-	m := r.measure(window)
+	var few [fewNumbers]float64
+	m := r.measure(window, room(few[:], window.len()))
 	t := contrast{
 		estimate: m.beyondLevel(), floor: tailFloorBlind + tailGrowth*grow,
 		stdErr: func() float64 { return tailErrorShare * r.tailError(window) },
@@ -168,11 +182,11 @@ func (Judge) blind(s judge.Sample, window series) []contrast {
 	t.direct(s.Signal.Direction)
 	alone, _ := bad(s.Signal.Direction, m.tail)
 	t.also = alone > tailAlone
-	out := []contrast{t, {
+	out := append(make([]contrast, 0, tests), t, contrast{
 		measure: judge.RatioOfSpreads, words: "the canary swings more",
 		estimate: m.spread, floor: spreadFloorBlind + spreadGrowth*grow, also: m.beyondLevel() > 0,
 		stdErr: func() float64 { return r.spreadError(window) },
-	}}
+	})
 	if o, ok := onset(s.Signal.Direction, window, onsetFloor+onsetGrowth*grow); ok {
 		out = append(out, o)
 	}
@@ -210,7 +224,8 @@ func bad(d judge.Direction, change float64) (size float64, falls bool) {
 // feign.
 func onset(d judge.Direction, window series, floor float64) (contrast, bool) {
 	n := window.len()
-	buffer := make([]float64, 3*n)
+	var few [fewNumbers]float64
+	buffer := room(few[:], 3*n)
 	diff, pseudo, scratch := buffer[:n], buffer[n:2*n], buffer[2*n:]
 	for i := range diff {
 		if !(window.baseline[i] > 0 && window.canary[i] > 0) {

@@ -42,14 +42,8 @@ func Huber(x, pseudo, scratch []float64, floor float64) float64 {
 		sum, within := 0.0, 0
 		for _, v := range x {
 			z := (v - mu) / scale
-			if z > HuberK {
-				z = HuberK
-			} else if z < -HuberK {
-				z = -HuberK
-			} else {
-				within++
-			}
-			sum += z
+			within += 1 - less(HuberK, math.Abs(z))
+			sum += min(max(z, -HuberK), HuberK)
 		}
 		core = max(float64(within)/n, huberMinCore)
 		step := scale * sum / n / core

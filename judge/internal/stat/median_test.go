@@ -46,8 +46,14 @@ func TestMedianAgainstSort(t *testing.T) {
 			}
 			sorted := slices.Sorted(slices.Values(x))
 			want := between(sorted[(n-1)/2], sorted[n/2])
-			if got := Median(x); got != want {
-				t.Fatalf("%s, %d numbers: median %v, want %v", name, n, got, want)
+			for way, median := range map[string]func([]float64) float64{"Median": Median, "SplitMedian": SplitMedian} {
+				y := slices.Clone(x)
+				if got := median(y); got != want {
+					t.Fatalf("%s, %d numbers: %s %v, want %v", name, n, way, got, want)
+				}
+				if slices.Sort(y); !slices.Equal(y, sorted) {
+					t.Fatalf("%s, %d numbers: %s changed them to %v", name, n, way, y)
+				}
 			}
 		}
 	}

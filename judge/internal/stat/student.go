@@ -2,6 +2,7 @@ package stat
 
 import (
 	"math"
+	"sync/atomic"
 
 	"gonum.org/v1/gonum/mathext"
 )
@@ -46,17 +47,37 @@ func StudentQuantile(tail, nu float64) float64 {
 	if !(nu > 0 && tail > 0 && tail < 0.5) {
 		return math.NaN()
 	}
+	if nu != math.Trunc(nu) {
+		return studentQuantile(tail, nu)
+	}
+	slot := &quantiles[(math.Float64bits(tail)^math.Float64bits(nu)>>32)*0x9e3779b97f4a7c15>>58]
+	if q := slot.Load(); q != nil && q.tail == tail && q.nu == nu {
+		return q.t
+	}
+	t := studentQuantile(tail, nu)
+	slot.Store(&quantile{tail, nu, t})
+	return t
+}
+
+// quantiles are the last ones at whole degrees of freedom. Those come again and
+// again: every series without autocorrelation has as many as points but one, and
+// all signals of a release share their error equally.
+var quantiles [1 << 6]atomic.Pointer[quantile]
+
+type quantile struct{ tail, nu, t float64 }
+
+func studentQuantile(tail, nu float64) float64 {
 	// Erfcinv loses its digits in the far tail and ends in +Inf, where the
 	// bound of the normal tail, exp(-z^2/2), will do. The steps below restore them.
 	z := min(math.Sqrt2*math.Erfcinv(2*tail), math.Sqrt(-2*math.Log(tail)))
 	z3, z5 := z*z*z, z*z*z*z*z
 	t := z + (z3+z)/(4*nu) + (5*z5+16*z3+3*z)/(96*nu*nu)
-	density := studentDensity(nu)
+	density := newStudentDensity(nu)
 	target := math.Log(tail)
 	for range 20 {
 		p := StudentTail(t, nu)
 		// d log P / d log t = -t density / P
-		step := (math.Log(p) - target) * p / (t * density(t))
+		step := (math.Log(p) - target) * p / (t * density.at(t))
 		t *= math.Exp(step)
 		if math.Abs(step) < 1e-13 {
 			break
@@ -65,12 +86,21 @@ func StudentQuantile(tail, nu float64) float64 {
 	return t
 }
 
-func studentDensity(nu float64) func(t float64) float64 {
+// studentDensity is that of Student's t, its constant computed once.
+type studentDensity struct{ nu, logNorm float64 }
+
+func newStudentDensity(nu float64) studentDensity {
 	if nu > likeNormal {
-		return func(t float64) float64 { return math.Exp(-t*t/2) / math.Sqrt(2*math.Pi) }
+		return studentDensity{nu: nu}
 	}
 	upper, _ := math.Lgamma((nu + 1) / 2)
 	lower, _ := math.Lgamma(nu / 2)
-	logNorm := upper - lower - 0.5*math.Log(math.Pi*nu)
-	return func(t float64) float64 { return math.Exp(logNorm - (nu+1)/2*math.Log1p(t*t/nu)) }
+	return studentDensity{nu, upper - lower - 0.5*math.Log(math.Pi*nu)}
+}
+
+func (d studentDensity) at(t float64) float64 {
+	if d.nu > likeNormal {
+		return math.Exp(-t*t/2) / math.Sqrt(2*math.Pi)
+	}
+	return math.Exp(d.logNorm - (d.nu+1)/2*math.Log1p(t*t/d.nu))
 }

@@ -42,3 +42,18 @@ func TestStudentUndefined(t *testing.T) {
 	checkNear(t, "tail at infinity", StudentTail(math.Inf(1), 5), 0, 0)
 	checkNear(t, "tail at minus infinity", StudentTail(math.Inf(-1), 5), 1, 0)
 }
+
+// A quantile that is remembered is the one that was computed, whatever else is
+// remembered in its place.
+func TestStudentQuantileRemembered(t *testing.T) {
+	for range 2 {
+		for _, nu := range []float64{1, 2, 3, 59, 60, 1439, math.Inf(1)} {
+			for n := 1; n <= 40; n++ {
+				tail := 0.025 / float64(n)
+				if got, want := StudentQuantile(tail, nu), studentQuantile(tail, nu); got != want {
+					t.Errorf("tail %v at %v degrees of freedom: %v, computed %v", tail, nu, got, want)
+				}
+			}
+		}
+	}
+}

@@ -1,10 +1,8 @@
 package verdict
 
 import (
-	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/judged-dev/judged/judge"
@@ -24,28 +22,28 @@ type Account struct {
 // decide nothing. The numbers themselves are in the finding, and whoever
 // shows the reason shows them beside it.
 func Explain(f *judge.Finding, s judge.Sample, a Account) {
-	var b strings.Builder
+	var text string
 	unit := f.Signal.DisplayUnit()
 	switch {
 	case f.Verdict == judge.Inconclusive && f.Needed > 0:
-		fmt.Fprintf(&b, "too early to tell; about %s would decide", MoreIntervals(f.Needed, s))
+		text = "too early to tell; about " + MoreIntervals(f.Needed, s) + " would decide"
 	case f.Verdict == judge.Inconclusive:
-		b.WriteString("cannot tell; waiting longer is unlikely to decide")
+		text = "cannot tell; waiting longer is unlikely to decide"
 	case f.Verdict == judge.Fail && f.Signal.Margin == judge.Margin{}:
-		b.WriteString("worse by more than chance explains")
+		text = "worse by more than chance explains"
 	case f.Verdict == judge.Fail:
-		fmt.Fprintf(&b, "worse by more than the margin of %s", f.Signal.Margin.Format(unit))
+		text = "worse by more than the margin of " + f.Signal.Margin.Format(unit)
 	case f.Classification == judge.High || f.Classification == judge.Low:
-		b.WriteString("better than the baseline")
+		text = "better than the baseline"
 	case a.Tolerated != "":
-		b.WriteString(a.Tolerated)
+		text = a.Tolerated
 	default:
-		fmt.Fprintf(&b, "within the tolerance of %s", Tolerance(f.Signal).Format(unit))
+		text = "within the tolerance of " + Tolerance(f.Signal).Format(unit)
 	}
 	if a.Note != "" {
-		b.WriteString(" (" + a.Note + ")")
+		text += " (" + a.Note + ")"
 	}
-	f.Reason = b.String()
+	f.Reason = text
 }
 
 // MoreIntervals says how much longer to wait until s has the needed

@@ -38,24 +38,8 @@ func Screen(f *judge.Finding, s judge.Sample) bool {
 		Refuse(f, "cannot compare: the totals are missing on one side or are not on the grid of the values")
 		return false
 	}
-	for _, side := range []struct {
-		name string
-		data judge.Side
-		to   *judge.Summary
-	}{{"baseline", s.Baseline, &f.Baseline}, {"canary", s.Canary, &f.Canary}} {
-		infinite := 0
-		for i := range n {
-			if !side.data.Has(i) {
-				side.to.Missing++
-			}
-			if math.IsInf(side.data.Values[i], 0) || side.data.Totals != nil && math.IsInf(side.data.Totals[i], 0) {
-				infinite++
-			}
-		}
-		if infinite > 0 {
-			Warn(f, "%s: %s infinite and taken as missing", side.name, Count(infinite, "interval is", "intervals are"))
-		}
-	}
+	screenSide(f, "baseline", s.Baseline, &f.Baseline)
+	screenSide(f, "canary", s.Canary, &f.Canary)
 	switch b, c := f.Baseline.Missing == n, f.Canary.Missing == n; {
 	case n == 0:
 		NoData(f, "no data: the sample has no intervals")
@@ -70,6 +54,24 @@ func Screen(f *judge.Finding, s judge.Sample) bool {
 		return true
 	}
 	return false
+}
+
+func screenSide(f *judge.Finding, name string, side judge.Side, to *judge.Summary) {
+	plain, infinite := side.Totals == nil && side.Histograms == nil, 0
+	for i, v := range side.Values {
+		if plain && v-v == 0 {
+			continue // neither NaN nor infinite
+		}
+		if !side.Has(i) {
+			to.Missing++
+		}
+		if math.IsInf(v, 0) || side.Totals != nil && math.IsInf(side.Totals[i], 0) {
+			infinite++
+		}
+	}
+	if infinite > 0 {
+		Warn(f, "%s: %s infinite and taken as missing", name, Count(infinite, "interval is", "intervals are"))
+	}
 }
 
 // WarnUneven warns where the sides of n intervals miss data unevenly.
