@@ -467,8 +467,9 @@ func (s *analysisService) WatchAnalysis(ctx context.Context, request *connect.Re
 }
 
 // watch sends the states of an analysis after a version until it has ended, and
-// nil when there was nothing to send for as long as idle (0: never).
-func (s *analysisService) watch(ctx context.Context, id string, version int64, idle time.Duration, send func(*judgedv1.Analysis) error) error {
+// nil when there is nothing to send at first or was nothing for as long as idle (0:
+// never).
+func (s *analysisService) watch(ctx context.Context, id string, after int64, idle time.Duration, send func(*judgedv1.Analysis) error) error {
 	if _, err := s.found(ctx, "analyses.watch", id); err != nil {
 		return err
 	}
@@ -480,7 +481,8 @@ func (s *analysisService) watch(ctx context.Context, id string, version int64, i
 		defer ticker.Stop()
 		silence = ticker.C
 	}
-	for {
+	version := after
+	for first := true; ; first = false {
 		k, err := s.find(ctx, id)
 		if err != nil {
 			return err
@@ -493,6 +495,11 @@ func (s *analysisService) watch(ctx context.Context, id string, version int64, i
 		}
 		if ended(k.state.GetState()) {
 			return nil
+		}
+		if first && idle > 0 && k.state.GetVersion() <= after { // whoever waits for the answer to begin need not
+			if err := send(nil); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-changed:
@@ -587,11 +594,18 @@ func (s *analysisService) GetRecording(ctx context.Context, request *connect.Req
 		return nil, err
 	}
 	response := &judgedv1.GetRecordingResponse{Analysis: k.state}
+	bytes := 0
 	for _, row := range rows {
+		if bytes += len(row.Points); bytes > maxRecording {
+			return nil, exhausted("RECORDING_TOO_LARGE", 0, "the recording of analysis %s has more than %d bytes, the most that is sent at once", k.row.ID, maxRecording)
+		}
 		response.Looks = append(response.Looks, &judgedv1.RecordedLook{Number: int32(row.Number), Points: row.Points})
 	}
 	return connect.NewResponse(response), nil
 }
+
+// maxRecording bounds the bytes of one recording, which clients take whole.
+const maxRecording = 64 << 20
 
 // maxPage bounds the bytes of one page of a list: gRPC clients accept 4 MiB
 // unless told otherwise.

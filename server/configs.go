@@ -115,7 +115,7 @@ func (s *configService) row(ctx context.Context, c *judgedv1.CanaryConfig, comme
 		return store.Config{}, err
 	}
 	bytes, err := pack(c)
-	return store.Config{Name: c.GetName(), Created: s.now(), Author: callerOf(ctx).Name, Comment: comment, Config: bytes}, err
+	return store.Config{Name: c.GetName(), Created: s.now().Truncate(time.Microsecond), Author: callerOf(ctx).Name, Comment: comment, Config: bytes}, err
 }
 
 func storedConfig(row store.Config) (*judgedv1.StoredConfig, error) {
@@ -304,6 +304,10 @@ func (s *configService) ListRevisions(ctx context.Context, request *connect.Requ
 			response.NextPageToken = pageToken(strconv.FormatInt(rows[i-1].Revision, 10), "revisions", r.GetName())
 			break
 		}
+		// The name may have been another application's.
+		if !s.guard.answer(ctx, access{action: "configs.revisions", application: stored.GetConfig().GetApplication(), config: r.GetName()}).Allowed {
+			continue
+		}
 		response.Revisions = append(response.Revisions, stored)
 	}
 	return connect.NewResponse(response), nil
@@ -406,10 +410,12 @@ func (s *configService) ImportConfigs(ctx context.Context, request *connect.Requ
 		}
 	}
 	done, err := s.store.PutConfigs(ctx, tenantOf(ctx), rows, s.bounds, r.GetDryRun())
-	if isTooMany(err) {
+	switch {
+	case isTooMany(err):
 		return nil, tooManyConfigs(s.bounds)
-	}
-	if err != nil {
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrExists):
+		return nil, stale("nothing was imported: somebody else changed one of these configs at the same time: import them again")
+	case err != nil:
 		return nil, err
 	}
 	response := &judgedv1.ImportConfigsResponse{}

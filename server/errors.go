@@ -18,6 +18,7 @@ import (
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/internal/store"
 	"github.com/judged-dev/judged/metrics"
+	"github.com/judged-dev/judged/policy"
 )
 
 // This file is the one place that knows how an error looks on the wire: its
@@ -101,6 +102,12 @@ func asRPC(err error) *connect.Error {
 	}
 	if e, ok := errors.AsType[*connect.Error](err); ok {
 		return e
+	}
+	if errors.Is(err, store.ErrText) {
+		return newError(connect.CodeInvalidArgument, errors.New("a text of the request has a zero byte or is not UTF-8: send it without"), "TEXT", nil)
+	}
+	if _, ok := errors.AsType[*policy.CompileError](err); ok {
+		return newError(connect.CodeInvalidArgument, err, "POLICY", nil)
 	}
 	if db, ok := errors.AsType[*store.Error](err); ok {
 		// Which database, and what it said, is for the operator: the log has it.

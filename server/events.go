@@ -17,12 +17,12 @@ import (
 // cut off goes on after Last-Event-ID.
 const eventsPath = "GET /v1/analyses/{id}/events"
 
-// keepAlive is how often a stream without news says that it lives, so that
+// keepAlive is how often by default a stream without news says that it lives, so that
 // proxies let it.
 const keepAlive = 15 * time.Second
 
 // events serves eventsPath.
-func (s *analysisService) events(r refusal) http.HandlerFunc {
+func (s *analysisService) events(r refusal, keepAlive time.Duration) http.HandlerFunc {
 	return func(w http.ResponseWriter, request *http.Request) {
 		after := request.Header.Get("Last-Event-ID")
 		if after == "" {
@@ -35,6 +35,11 @@ func (s *analysisService) events(r refusal) http.HandlerFunc {
 				r.write(w, request, invalid("EVENT_ID", "Last-Event-ID, or afterVersion: it is the version of an analysis, a number: %.40q", after))
 				return
 			}
+		}
+		// The end of the body also ends the time that the request has to arrive.
+		if n, _ := request.Body.Read(make([]byte, 1)); n > 0 {
+			r.write(w, request, invalid("BODY", "events are asked for with GET and without a body"))
+			return
 		}
 		out := http.NewResponseController(w)
 		begun := false
@@ -74,7 +79,9 @@ func (s *analysisService) events(r refusal) http.HandlerFunc {
 			return out.Flush()
 		})
 		if err == nil {
-			begin()
+			if !begun { // it has ended, and the client knows that: this keeps a browser from asking again
+				w.WriteHeader(http.StatusNoContent)
+			}
 			return
 		}
 		e := asRPC(err)

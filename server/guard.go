@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -53,8 +54,11 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 			var err error
 			if caller, err = g.authenticator.Authenticate(r.Context(), credentials); err != nil {
 				g.refused("authentication")
-				w.Header().Set("WWW-Authenticate", `Bearer realm="judged"`)
-				g.refusal.write(w, r, unauthenticated(err))
+				refusal := unauthenticated(err)
+				if refusal.code == connect.CodeUnauthenticated {
+					w.Header().Set("WWW-Authenticate", `Bearer realm="judged"`)
+				}
+				g.refusal.write(w, r, refusal)
 				return
 			}
 			outcomeOf(r.Context()).caller = caller.Name
@@ -72,7 +76,7 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 	})
 }
 
-func unauthenticated(err error) error {
+func unauthenticated(err error) *failure {
 	if e, ok := errors.AsType[*auth.UnavailableError](err); ok {
 		return &failure{code: connect.CodeUnavailable, reason: "ISSUER_UNAVAILABLE", text: e.Error(), retry: 5 * time.Second}
 	}
@@ -96,20 +100,11 @@ type access struct {
 // allow returns nil if the caller may, else permission_denied. What is refused
 // stands in the audit log.
 func (g *guard) allow(ctx context.Context, a access) error {
-	if g.authorization == nil {
-		return nil
-	}
-	c := callerOf(ctx)
-	answer := g.authorization.Evaluate(ctx, policy.Request{
-		Caller: policy.Caller{Name: c.Name, Tenant: c.Tenant, Method: string(c.Method)}, Claims: c.Claims,
-		Action: a.action, Application: a.application, Config: a.config, Tenant: c.Tenant,
-	})
-	if answer.Err != nil {
-		g.log.WarnContext(ctx, "an authorization rule could not be evaluated", slog.String("caller", c.Name), slog.String("action", a.action), slog.Any("error", answer.Err))
-	}
+	answer := g.answer(ctx, a)
 	if answer.Allowed {
 		return nil
 	}
+	c := callerOf(ctx)
 	g.audit(ctx, a, answer.String(), true)
 	text := a.action
 	if a.object != "" {
@@ -119,6 +114,21 @@ func (g *guard) allow(ctx context.Context, a access) error {
 		code: connect.CodePermissionDenied, reason: "PERMISSION_DENIED",
 		text: "you are " + orNobody(c.Name) + ", who may not do this: " + text + " is " + answer.String() + "; the rules are in this server's settings",
 	}
+}
+
+// answer says whether the caller may, and tells nobody.
+func (g *guard) answer(ctx context.Context, a access) policy.Access {
+	if g.authorization == nil {
+		return policy.Access{Allowed: true}
+	}
+	c := callerOf(ctx)
+	answer := g.authorization.Evaluate(ctx, policy.Request{
+		Caller: policyCaller(ctx), Claims: c.Claims, Action: a.action, Application: a.application, Config: a.config, Tenant: c.Tenant,
+	})
+	if answer.Err != nil {
+		g.log.WarnContext(ctx, "an authorization rule could not be evaluated", slog.String("caller", c.Name), slog.String("action", a.action), slog.Any("error", answer.Err))
+	}
+	return answer
 }
 
 func orNobody(name string) string {
@@ -132,10 +142,18 @@ func orNobody(name string) string {
 // that fails, so the log of the process has it then.
 func (g *guard) audit(ctx context.Context, a access, detail string, refused bool) {
 	c := callerOf(ctx)
-	event := store.Event{At: g.now(), Caller: c.Name, Method: string(c.Method), Action: a.action, Object: a.object, Detail: detail, Refused: refused}
+	event := store.Event{
+		At: g.now(), Caller: c.Name, Method: string(c.Method), Action: a.action, Object: storable(a.object), Detail: storable(detail), Refused: refused,
+	}
 	if err := g.store.Audit(context.WithoutCancel(ctx), c.Tenant, event); err != nil {
 		g.log.ErrorContext(ctx, "not in the audit log", slog.Any("event", event), slog.Any("error", err))
 	}
+}
+
+// storable returns a caller's text as every database takes it, so that none keeps
+// a line out of the audit log.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "�"), "\x00", "�")
 }
 
 // policyCaller is the caller as constraints see it.

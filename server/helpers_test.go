@@ -22,6 +22,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/internal/store/storetest"
 	"github.com/judged-dev/judged/metrics"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 	"github.com/judged-dev/judged/proto/judged/v1/judgedv1connect"
@@ -53,7 +54,9 @@ var harmless = metrics.Provider{
 func TestMain(m *testing.M) {
 	metrics.Register(fake)
 	metrics.Register(harmless)
-	os.Exit(m.Run())
+	code := m.Run()
+	storetest.StopShared()
+	os.Exit(code)
 }
 
 // source answers with ask.

@@ -223,6 +223,7 @@ func (h *herald) deliver(ctx context.Context, t store.Task) error {
 			return &schedule.GiveUpError{Err: err}
 		case notify.Throttled:
 			return &schedule.RetryError{After: n.RetryAfter, Err: err}
+		case notify.Temporary: // the backoff knows when
 		}
 	}
 	return err

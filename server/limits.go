@@ -33,20 +33,14 @@ func newGate(next http.Handler, r refusal, l Limits, refused func(what string)) 
 }
 
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	watch := r.URL.Path == judgedv1connect.AnalysisServiceWatchAnalysisProcedure || strings.HasPrefix(r.URL.Path, "/grpc.reflection.")
-	slots, what := g.requests, "requests"
-	if watch {
-		slots, what = g.watches, "watches"
-	}
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-	default:
-		g.refused(what)
-		g.refusal.write(w, r, exhausted("TOO_MANY_"+strings.ToUpper(what), time.Second,
-			"this server answers %d %s at the same time and has no place free: try again in a second", cap(slots), what))
+	watch := isWatch(r)
+	place := &place{gate: g}
+	if err := place.take(watch); err != nil {
+		g.refusal.write(w, r, err)
 		return
 	}
+	defer place.leave()
+	r = r.WithContext(context.WithValue(r.Context(), placeKey{}, place))
 	if r.Body != nil {
 		// REST bodies are bounded by the transcoder, which would report this
 		// reader's error as its own.
@@ -71,6 +65,56 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r = r.WithContext(ctx)
 	}
 	g.next.ServeHTTP(w, r)
+}
+
+// isWatch reports whether a call may last as long as its caller likes.
+func isWatch(r *http.Request) bool {
+	path := r.URL.Path
+	return path == judgedv1connect.AnalysisServiceWatchAnalysisProcedure || strings.HasPrefix(path, "/grpc.reflection.") ||
+		r.Method == http.MethodGet && strings.HasPrefix(path, "/v1/analyses/") && strings.HasSuffix(path, "/events")
+}
+
+// place is a call's among those that are answered at the same time.
+type place struct {
+	gate *gate
+	held chan struct{}
+}
+
+type placeKey struct{}
+
+// take takes a place among the watches or the other requests, and gives the one
+// it had back.
+func (p *place) take(watch bool) error {
+	slots, what := p.gate.requests, "requests"
+	if watch {
+		slots, what = p.gate.watches, "watches"
+	}
+	select {
+	case slots <- struct{}{}:
+		p.leave()
+		p.held = slots
+		return nil
+	default:
+		p.gate.refused(what)
+		return exhausted("TOO_MANY_"+strings.ToUpper(what), time.Second,
+			"this server answers %d %s at the same time and has no place free: try again in a second", cap(slots), what)
+	}
+}
+
+func (p *place) leave() {
+	if p.held != nil {
+		<-p.held
+		p.held = nil
+	}
+}
+
+// amongWatches moves a call that is going to wait, so that those that wait leave
+// room for the others.
+func amongWatches(ctx context.Context) error {
+	if p, ok := ctx.Value(placeKey{}).(*place); ok {
+		return p.take(true)
+	}
+	return nil
 }
 
 // envelope is what gRPC puts before a message, with room to spare.

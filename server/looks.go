@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/judged-dev/judged/analysis"
@@ -96,7 +98,7 @@ func (l *looker) take(ctx context.Context, t store.Task) error {
 	}
 	defer l.hub.changed(row.ID)
 	l.herald.wake(change.Tasks)
-	if taken.judgment == nil {
+	if taken.row == nil {
 		return nil
 	}
 	l.telemetry.looked(ctx, taken.judgment, time.Since(started), l.now().Sub(t.Due), l.sources.Names())
@@ -132,7 +134,7 @@ type taken struct {
 func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte) (taken, error) {
 	now := l.now()
 	after := shallow(a)
-	after.UpdateTime, after.Trouble = timestamppb.New(now), ""
+	after.UpdateTime = timestamppb.New(now)
 	config := wire.Config(a.GetConfig())
 	line, err := config.Schedule.Timeline(config.Schedule.Start)
 	if err != nil {
@@ -142,6 +144,7 @@ func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte
 	if expires := timeOf(a.GetExpireTime()); !expires.IsZero() && now.After(expires) {
 		return l.expire(after, config, line, k)
 	}
+	after.Trouble = ""
 	heard := transcript.New()
 	for _, p := range points {
 		if err := heard.Apply(p); err != nil {
@@ -152,7 +155,7 @@ func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte
 	verdict := result.Verdict
 	if k == line.Looks() && verdict == judge.Error && waits(result) && mayRetry(a, line.Due(k), now) {
 		// No later look will mend this one, but its source may come back.
-		after.Trouble = result.Summary
+		after.Trouble = strings.ToValidUTF8(result.Summary, "�")
 		after.NextLookTime = timestamppb.New(now.Add(retryEvery))
 		return taken{after: after}, nil
 	}
@@ -160,6 +163,7 @@ func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte
 		l.hold(ctx, result, config, a.GetConfig().GetWindows())
 	}
 	judgment := wire.ResultProto(result, l.version)
+	legible(judgment.ProtoReflect())
 	after.Judgment, after.Looks, after.State = judgment, int32(k), judgedv1.AnalysisState_RUNNING
 	if line.Ends(k, result.Verdict) {
 		after.State, after.EndTime, after.NextLookTime = judgedv1.AnalysisState_COMPLETED, timestamppb.New(now), nil
@@ -219,6 +223,33 @@ func noJudgment(config analysis.Config, window, history metrics.Window, err erro
 		},
 		Config: config.Name, Scopes: config.Scopes, Window: window, History: history, Interval: config.Schedule.Interval,
 	}
+}
+
+// legible replaces what is not UTF-8 in a message: sources and drivers are quoted
+// in judgments, and a message with other bytes cannot be written.
+func legible(m protoreflect.Message) {
+	clean := func(v protoreflect.Value) protoreflect.Value {
+		return protoreflect.ValueOfString(strings.ToValidUTF8(v.String(), "�"))
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		text, message := f.Kind() == protoreflect.StringKind, f.Message() != nil
+		switch {
+		case f.IsMap(): // scopes, which came with a request
+		case f.IsList() && text:
+			for i := range v.List().Len() {
+				v.List().Set(i, clean(v.List().Get(i)))
+			}
+		case f.IsList() && message:
+			for i := range v.List().Len() {
+				legible(v.List().Get(i).Message())
+			}
+		case text:
+			m.Set(f, clean(v))
+		case message:
+			legible(v.Message())
+		}
+		return true
+	})
 }
 
 // waits reports whether a judgment failed for reasons that may pass by

@@ -58,6 +58,10 @@ type Options struct {
 	Grace time.Duration
 	// Limits bound what callers can make the server do.
 	Limits Limits
+
+	// Tests wait for less.
+	backoff   func(attempt int) (time.Duration, bool) // of deliveries
+	keepAlive time.Duration
 }
 
 // Limits bound what callers can make the server do. A zero field has its
@@ -142,6 +146,10 @@ func (o Options) withDefaults() (Options, error) {
 	const day = 24 * time.Hour
 	o.Retention.Analyses = cmp.Or(o.Retention.Analyses, 30*day)
 	o.Retention.Audit = cmp.Or(o.Retention.Audit, 400*day)
+	if o.backoff == nil {
+		o.backoff = deliveryBackoff
+	}
+	o.keepAlive = cmp.Or(o.keepAlive, keepAlive)
 	o.Replica = cmp.Or(o.Replica, "judged")
 	if o.Tracer == nil {
 		o.Tracer = noop.NewTracerProvider()

@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/internal/auth"
 	"github.com/judged-dev/judged/metrics"

@@ -39,7 +39,7 @@ func newProcess(dir, name string, env []string, args ...string) (*process, error
 func (p *process) start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := exec.Command(p.args[0], p.args[1:]...) //nolint:gosec // what this program was told to run
+	c := exec.Command(p.args[0], p.args[1:]...) //nolint:gosec,noctx // what this program was told to run, until it is killed
 	c.Stdout, c.Stderr = p.log, p.log
 	c.Env = append(os.Environ(), p.env...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -204,7 +204,8 @@ type Filter struct {
 	After string
 }
 
-// Analyses returns at most n analyses, newest first.
+// Analyses returns at most n analyses, newest first; fewer if they are large, but
+// two if there are.
 func (s *Store) Analyses(ctx context.Context, f Filter, n int) ([]Analysis, error) {
 	args := []any{f.Tenant}
 	var where strings.Builder
@@ -242,11 +243,15 @@ func (s *Store) Analyses(ctx context.Context, f Filter, n int) ([]Analysis, erro
 	var list []Analysis
 	err := s.read(ctx, "list analyses", func(q querier) error {
 		list = list[:0]
+		bytes := 0
 		return s.rows(ctx, q, func(scan func(...any) error) error {
 			var config, judgment []byte
 			a, err := scanAnalysis(scan, &config, &judgment)
 			a.Config, a.Judgment = config, judgment
 			list = append(list, a)
+			if bytes += len(config) + len(judgment) + len(a.Detail); err == nil && bytes > listBytes && len(list) > 1 {
+				return errEnough
+			}
 			return err
 		}, "SELECT "+analysisColumns+`, c.config, j.judgment FROM analyses a
 			JOIN analysis_configs c ON c.analysis_id = a.id LEFT JOIN analysis_judgments j ON j.analysis_id = a.id
@@ -355,7 +360,7 @@ func (s *Store) Apply(ctx context.Context, c Change) error {
 func LookTask(analysis string) string { return "look/" + analysis }
 
 // Looks returns at most n looks of an analysis after a number, with their points
-// if asked.
+// if asked; without, fewer if they are large.
 func (s *Store) Looks(ctx context.Context, tenant, id string, after, n int, withPoints bool) ([]Look, error) {
 	column := "l.points"
 	if !withPoints {
@@ -364,6 +369,7 @@ func (s *Store) Looks(ctx context.Context, tenant, id string, after, n int, with
 	var list []Look
 	err := s.read(ctx, "list looks", func(q querier) error {
 		list = list[:0]
+		bytes := 0
 		return s.rows(ctx, q, func(scan func(...any) error) error {
 			var l Look
 			err := scan(&l.Number, &l.Summary, &l.Points)
@@ -371,6 +377,9 @@ func (s *Store) Looks(ctx context.Context, tenant, id string, after, n int, with
 				l.Points = nil
 			}
 			list = append(list, l)
+			if bytes += len(l.Summary); err == nil && !withPoints && bytes > listBytes {
+				return errEnough
+			}
 			return err
 		}, "SELECT l.number, l.summary, "+column+` FROM looks l JOIN analyses a ON a.id = l.analysis_id
 			WHERE a.tenant = $1 AND a.id = $2 AND l.number > $3 ORDER BY l.number LIMIT $4`, tenant, id, after, n)

@@ -163,14 +163,15 @@ func (s *Store) config(ctx context.Context, q querier, tenant, name string, revi
 	return c, err
 }
 
-// Configs returns at most n latest revisions, by name after one.
+// Configs returns at most n latest revisions, by name after one; fewer if they
+// are large, but two if there are.
 func (s *Store) Configs(ctx context.Context, tenant, after string, n int) ([]Config, error) {
 	return s.listConfigs(ctx, "SELECT "+configColumns+` FROM configs c JOIN config_revisions r ON r.tenant = c.tenant AND r.name = c.name AND r.revision = c.revision
 		WHERE c.tenant = $1 AND c.name > $2 ORDER BY c.name LIMIT $3`, tenant, after, n)
 }
 
 // Revisions returns at most n revisions of a config, newest first, of those
-// before one (0: all).
+// before one (0: all); fewer if they are large, but two if there are.
 func (s *Store) Revisions(ctx context.Context, tenant, name string, before int64, n int) ([]Config, error) {
 	if before == 0 {
 		before = 1 << 62
@@ -183,9 +184,13 @@ func (s *Store) listConfigs(ctx context.Context, statement string, args ...any) 
 	var list []Config
 	err := s.read(ctx, "list configs", func(q querier) error {
 		list = list[:0]
+		bytes := 0
 		return s.rows(ctx, q, func(scan func(...any) error) error {
 			c, err := scanConfig(scan)
 			list = append(list, c)
+			if bytes += len(c.Config); err == nil && bytes > listBytes && len(list) > 1 {
+				return errEnough
+			}
 			return err
 		}, statement, args...)
 	})

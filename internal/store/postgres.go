@@ -97,6 +97,12 @@ func transient(err error) bool {
 	return pgconn.SafeToRetry(err)
 }
 
+// refusedText reports whether PostgreSQL was given a text that it cannot hold.
+func refusedText(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "22021"
+}
+
 func (p *postgres) read(ctx context.Context, f func(querier) error) error {
 	err := f(p.db)
 	if err != nil && ctx.Err() == nil && transient(err) {

@@ -47,7 +47,7 @@ const maxBatch = 64
 func openSQLite(ctx context.Context, path string) (*sqlite, error) {
 	s := &sqlite{path: path, queue: make(chan *write, maxBatch), closed: make(chan struct{})}
 	options := url.Values{"_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-16000)", "foreign_keys(ON)",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "temp_store(MEMORY)", "cache_size(-16000)", "wal_autocheckpoint(4000)",
 	}}
 	name := "file:" + (&url.URL{Path: path}).EscapedPath()
 	if path == "" {

@@ -49,6 +49,9 @@ var (
 	ErrExists = errors.New("already exists")
 	// ErrConflict: somebody else changed it meanwhile.
 	ErrConflict = errors.New("changed meanwhile")
+	// ErrText: a text has a zero byte or is not UTF-8, which PostgreSQL does not
+	// take.
+	ErrText = errors.New("a text has a zero byte or is not UTF-8")
 	// ErrLeaseLost: the task's lease ran out and somebody else may have it.
 	ErrLeaseLost = errors.New("the lease was lost")
 )
@@ -148,6 +151,8 @@ func (s *Store) fail(op string, err error) error {
 		return nil
 	case isTooMany(err), errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrConflict), errors.Is(err, ErrLeaseLost):
 		return err
+	case refusedText(err):
+		return ErrText
 	default:
 		return &Error{Op: op, Database: s.db.name(), Err: err}
 	}
@@ -182,7 +187,14 @@ func (s *Store) exec(ctx context.Context, q querier, missing error, statement st
 	return nil
 }
 
-// rows calls each with every row.
+// A list reads no more of its rows than listBytes, and two rows at least, however
+// many it may return: who asks for a page of large ones gets a short page.
+const listBytes = 4 << 20
+
+// errEnough ends rows.
+var errEnough = errors.New("enough rows")
+
+// rows calls each with every row, until it returns errEnough.
 func (s *Store) rows(ctx context.Context, q querier, each func(scan func(...any) error) error, statement string, args ...any) error {
 	rows, err := q.QueryContext(ctx, s.db.text(statement), args...)
 	if err != nil {
@@ -191,6 +203,9 @@ func (s *Store) rows(ctx context.Context, q querier, each func(scan func(...any)
 	defer func() { _ = rows.Close() }() // Err says the same
 	for rows.Next() {
 		if err := each(rows.Scan); err != nil {
+			if errors.Is(err, errEnough) {
+				return nil
+			}
 			return err
 		}
 	}

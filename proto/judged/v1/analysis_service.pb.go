@@ -340,8 +340,8 @@ type StartAnalysisRequest struct {
 	// The moment of the release; replaces schedule.start. Without either, a live
 	// analysis starts now.
 	Start *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start,proto3" json:"start,omitempty"`
-	// How long after its last look the analysis may still wait for sources that do
-	// not answer. Default 1h.
+	// How long after its last look was due the analysis may still be taken to its
+	// end, if no server ran by then; after that it is EXPIRED. Default 1h.
 	ExpireAfter *durationpb.Duration `protobuf:"bytes,8,opt,name=expire_after,json=expireAfter,proto3" json:"expire_after,omitempty"`
 	// What the caller wants to find it by: release, pipeline, ticket.
 	Labels        map[string]string `protobuf:"bytes,9,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
