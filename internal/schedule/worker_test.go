@@ -198,10 +198,18 @@ func TestFailuresAreTriedAgain(t *testing.T) {
 	}
 }
 
-// frozen stops renewing when it is told to, as a process does that is stopped.
+// frozen renews and claims nothing when it is told to, as a process that is
+// stopped.
 type frozen struct {
 	*store.Store
 	now atomic.Bool
+}
+
+func (f *frozen) Claim(ctx context.Context, kind string, n int, lease time.Duration, busy []string) ([]store.Task, error) {
+	if f.now.Load() {
+		return nil, nil
+	}
+	return f.Store.Claim(ctx, kind, n, lease, busy)
 }
 
 func (f *frozen) Renew(ctx context.Context, l []store.Lease, d time.Duration) ([]store.Lease, error) {
