@@ -102,7 +102,7 @@ func (s *analysisService) start(ctx context.Context, r *judgedv1.StartAnalysisRe
 		return nil, err
 	}
 	tasks := append(s.herald.started(ctx, row.Tenant, a), store.Task{
-		ID: store.LookTask(a.GetId()), Kind: lookKind, Lane: laneOf(config), Tenant: row.Tenant, Subject: a.GetId(), Due: timeOf(a.GetNextLookTime()),
+		ID: store.LookTask(a.GetId()), Kind: lookKind, Lane: laneOf(config), Tenant: row.Tenant, Subject: a.GetId(), Due: wire.Time(a.GetNextLookTime()),
 	})
 	id, started, err := s.store.Start(ctx, row, s.live, tasks...)
 	if err != nil || !started {
@@ -430,7 +430,7 @@ func (s *analysisService) ListAnalyses(ctx context.Context, request *connect.Req
 	}
 	filter := store.Filter{
 		Tenant: tenantOf(ctx), ConfigName: r.GetConfig(), Application: r.GetApplication(), State: int(r.GetState()), Verdict: int(r.GetVerdict()),
-		From: timeOf(r.GetCreatedFrom()), Before: timeOf(r.GetCreatedBefore()), Labels: r.GetLabels(),
+		From: wire.Time(r.GetCreatedFrom()), Before: wire.Time(r.GetCreatedBefore()), Labels: r.GetLabels(),
 	}
 	if token := r.GetPageToken(); token != "" {
 		if filter.After, err = readPageToken(token, "analyses", string(digest)); err != nil {

@@ -74,7 +74,7 @@ func (s *configService) put(ctx context.Context, action string, c *judgedv1.Cana
 		return nil, alreadyExists("CONFIG_EXISTS", "config %q already exists, at revision %d: update it, or take another name", c.GetName(), known.GetRevision())
 	case errors.Is(err, store.ErrNotFound):
 		return nil, noConfig(c.GetName())
-	case isTooMany(err):
+	case errors.Is(err, store.ErrTooMany):
 		return nil, tooManyConfigs(s.bounds)
 	case err != nil:
 		return nil, err
@@ -126,11 +126,6 @@ func storedConfig(row store.Config) (*judgedv1.StoredConfig, error) {
 	return &judgedv1.StoredConfig{
 		Config: c, Revision: row.Revision, CreateTime: timestamppb.New(row.Created), Author: row.Author, Comment: row.Comment,
 	}, nil
-}
-
-func isTooMany(err error) bool {
-	_, ok := errors.AsType[*store.TooManyError](err)
-	return ok
 }
 
 func tooManyConfigs(b store.Bounds) error {
@@ -411,7 +406,7 @@ func (s *configService) ImportConfigs(ctx context.Context, request *connect.Requ
 	}
 	done, err := s.store.PutConfigs(ctx, tenantOf(ctx), rows, s.bounds, r.GetDryRun())
 	switch {
-	case isTooMany(err):
+	case errors.Is(err, store.ErrTooMany):
 		return nil, tooManyConfigs(s.bounds)
 	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrExists):
 		return nil, stale("nothing was imported: somebody else changed one of these configs at the same time: import them again")

@@ -94,15 +94,15 @@ func (h *herald) configChanged(ctx context.Context, tenant, name, application, w
 func (h *herald) event(kind notify.Type, tenant string, before, a *judgedv1.Analysis) notify.Event {
 	j := a.GetJudgment()
 	e := notify.Event{
-		ID: fmt.Sprintf("%s/%s/%d", a.GetId(), kind, a.GetLooks()), Time: timeOf(a.GetUpdateTime()), Type: kind, Tenant: tenant,
+		ID: fmt.Sprintf("%s/%s/%d", a.GetId(), kind, a.GetLooks()), Time: wire.Time(a.GetUpdateTime()), Type: kind, Tenant: tenant,
 		Analysis: a.GetId(), Config: a.GetConfig().GetName(), Application: a.GetConfig().GetApplication(),
 		Summary: j.GetSummary(), Reasons: j.GetReasons(),
 		Baseline: a.GetConfig().GetScopes().GetBaseline().GetVariables(), Canary: a.GetConfig().GetScopes().GetCanary().GetVariables(),
-		Window: notify.Window{Start: timeOf(a.GetWindow().GetStart()), End: timeOf(a.GetWindow().GetEnd())},
+		Window: notify.Window{Start: wire.Time(a.GetWindow().GetStart()), End: wire.Time(a.GetWindow().GetEnd())},
 	}
 	if j != nil {
 		e.Verdict, e.Score = j.GetVerdict().String(), j.Score
-		e.Window = notify.Window{Start: timeOf(j.GetWindow().GetStart()), End: timeOf(j.GetWindow().GetEnd())}
+		e.Window = notify.Window{Start: wire.Time(j.GetWindow().GetStart()), End: wire.Time(j.GetWindow().GetEnd())}
 	}
 	if v := before.GetJudgment().GetVerdict(); v != 0 && before != a {
 		e.PreviousVerdict = v.String()

@@ -1,11 +1,11 @@
 package server
 
 import (
-	"time"
-
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/judged-dev/judged/internal/store"
+	"github.com/judged-dev/judged/internal/wire"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
@@ -46,13 +46,11 @@ func write(tenant string, a *judgedv1.Analysis, judgment *judgedv1.Judgment) (st
 	row := store.Analysis{
 		ID: a.GetId(), Tenant: tenant, State: int(a.GetState()), Verdict: int(a.GetJudgment().GetVerdict()), Version: a.GetVersion(),
 		ConfigName: a.GetConfig().GetName(), Application: a.GetConfig().GetApplication(), Looks: int(a.GetLooks()), Labels: a.GetLabels(),
-		Created: timeOf(a.GetCreateTime()), Updated: timeOf(a.GetUpdateTime()), Ended: timeOf(a.GetEndTime()),
+		Created: wire.Time(a.GetCreateTime()), Updated: wire.Time(a.GetUpdateTime()), Ended: wire.Time(a.GetEndTime()),
 	}
-	detail := &judgedv1.Analysis{
-		ConfigRevision: a.GetConfigRevision(), Window: a.GetWindow(), CancelReason: a.GetCancelReason(),
-		CreatedBy: a.GetCreatedBy(), CanceledBy: a.GetCanceledBy(), PlannedLooks: a.GetPlannedLooks(), NextLookTime: a.GetNextLookTime(),
-		ExpireTime: a.GetExpireTime(), Seed: a.GetSeed(), JudgedVersion: a.GetJudgedVersion(), Trouble: a.GetTrouble(), Labels: a.GetLabels(),
-	}
+	detail := shallow(a)
+	detail.Id, detail.Config, detail.Judgment, detail.State, detail.Looks, detail.Version = "", nil, nil, 0, 0, 0 // as read fills them in
+	detail.CreateTime, detail.UpdateTime, detail.EndTime = nil, nil, nil
 	var err error
 	if row.Detail, err = pack(detail); err != nil {
 		return row, err
@@ -63,20 +61,13 @@ func write(tenant string, a *judgedv1.Analysis, judgment *judgedv1.Judgment) (st
 	return row, err
 }
 
-func timeOf(t *timestamppb.Timestamp) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.AsTime()
-}
-
-// shallow returns a copy of which fields can be replaced.
+// shallow returns a copy of which fields can be replaced; what they point to is
+// shared.
 func shallow(a *judgedv1.Analysis) *judgedv1.Analysis {
-	return &judgedv1.Analysis{
-		Id: a.GetId(), Config: a.GetConfig(), ConfigRevision: a.GetConfigRevision(), State: a.GetState(), Window: a.GetWindow(),
-		Judgment: a.GetJudgment(), Looks: a.GetLooks(), CreateTime: a.GetCreateTime(), UpdateTime: a.GetUpdateTime(), EndTime: a.GetEndTime(),
-		Version: a.GetVersion(), CancelReason: a.GetCancelReason(), CreatedBy: a.GetCreatedBy(), CanceledBy: a.GetCanceledBy(),
-		PlannedLooks: a.GetPlannedLooks(), NextLookTime: a.GetNextLookTime(), ExpireTime: a.GetExpireTime(), Seed: a.GetSeed(),
-		JudgedVersion: a.GetJudgedVersion(), Trouble: a.GetTrouble(), Labels: a.GetLabels(),
-	}
+	out := &judgedv1.Analysis{}
+	a.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		out.ProtoReflect().Set(field, v)
+		return true
+	})
+	return out
 }

@@ -51,9 +51,9 @@ const (
 )
 
 func mayRetry(a *judgedv1.Analysis, due, now time.Time) bool {
-	live := timeOf(a.GetCreateTime()).Before(timeOf(a.GetWindow().GetEnd()))
+	live := wire.Time(a.GetCreateTime()).Before(wire.Time(a.GetWindow().GetEnd()))
 	next := now.Add(retryEvery)
-	return live && next.Before(due.Add(retryFor)) && next.Before(timeOf(a.GetExpireTime()))
+	return live && next.Before(due.Add(retryFor)) && next.Before(wire.Time(a.GetExpireTime()))
 }
 
 // take takes the next look of the analysis that the task is about, and writes
@@ -88,7 +88,7 @@ func (l *looker) take(ctx context.Context, t store.Task) error {
 		return err
 	}
 	if !ended(taken.after.GetState()) {
-		change.Next = timeOf(taken.after.GetNextLookTime())
+		change.Next = wire.Time(taken.after.GetNextLookTime())
 	}
 	if taken.row != nil || taken.judgment != nil {
 		change.Tasks = l.herald.looked(ctx, row.Tenant, before.state, taken.after)
@@ -141,7 +141,7 @@ func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte
 		return taken{}, err
 	}
 	k := int(a.GetLooks()) + 1
-	if expires := timeOf(a.GetExpireTime()); !expires.IsZero() && now.After(expires) {
+	if expires := wire.Time(a.GetExpireTime()); !expires.IsZero() && now.After(expires) {
 		return l.expire(after, config, line, k)
 	}
 	after.Trouble = ""

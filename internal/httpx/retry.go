@@ -83,13 +83,8 @@ func (b *backoff) next(asked time.Duration) time.Duration {
 // or as a date (RFC 9110, section 10.2.3), else the seconds in resetHeader.
 // 0: it does not say, or the moment has passed.
 func retryAfter(h http.Header, resetHeader string, now time.Time) time.Duration {
-	if value := strings.TrimSpace(h.Get("Retry-After")); value != "" {
-		if d, ok := seconds(value); ok {
-			return d
-		}
-		if t, err := http.ParseTime(value); err == nil {
-			return max(0, t.Sub(now))
-		}
+	if d, ok := RetryAfter(h.Get("Retry-After"), now); ok {
+		return d
 	}
 	if resetHeader != "" {
 		if d, ok := seconds(strings.TrimSpace(h.Get(resetHeader))); ok {
@@ -97,6 +92,17 @@ func retryAfter(h http.Header, resetHeader string, now time.Time) time.Duration 
 		}
 	}
 	return 0
+}
+
+// RetryAfter reads the value of a Retry-After header: seconds, or a date, of
+// which one that has passed is 0. False: it is neither.
+func RetryAfter(value string, now time.Time) (time.Duration, bool) {
+	value = strings.TrimSpace(value)
+	if d, ok := seconds(value); ok {
+		return d, true
+	}
+	t, err := http.ParseTime(value)
+	return max(0, t.Sub(now)), err == nil
 }
 
 func seconds(s string) (time.Duration, bool) {

@@ -81,7 +81,7 @@ func (t *transport) read() error {
 			return fmt.Errorf("the CA file %s has no PEM certificate in it", t.settings.CAFile)
 		}
 	}
-	config, err := newTLS(t.settings, roots)
+	config, err := NewTLS(t.settings, roots)
 	if err != nil {
 		return err
 	}
@@ -113,10 +113,10 @@ func (t *transport) close() {
 	t.client.CloseIdleConnections()
 }
 
-// newTLS returns the TLS side of the settings. Without roots the system's
+// NewTLS returns the TLS side of the settings. Without roots the system's
 // authorities are trusted. The client's certificate is read again at every
 // handshake, so that a renewed one is picked up.
-func newTLS(s metrics.TLS, roots *x509.CertPool) (*tls.Config, error) {
+func NewTLS(s metrics.TLS, roots *x509.CertPool) (*tls.Config, error) {
 	config := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		RootCAs:            roots,

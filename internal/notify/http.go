@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -179,17 +177,13 @@ func (r request) scrub(text string) string {
 	return httpx.Printable(userInfo.ReplaceAllString(text, "://[secret]@"))
 }
 
-// retryAfter reads Retry-After, seconds or a date (RFC 9110, section 10.2.3);
-// 0: not given, not readable or past.
+// retryAfter reads Retry-After; 0: not given, not readable or past.
 func retryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	var asked time.Duration
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil && !math.IsNaN(seconds) {
-		asked = time.Duration(min(max(seconds, 0), maxRetryAfter.Seconds()) * float64(time.Second))
-	} else if t, err := http.ParseTime(value); err == nil {
-		asked = t.Sub(now)
+	asked, ok := httpx.RetryAfter(value, now)
+	if !ok {
+		return 0
 	}
-	return min(max(asked, 0), maxRetryAfter)
+	return min(asked, maxRetryAfter)
 }
 
 // parseAddress reads an administrator's address. Its errors do not repeat it:

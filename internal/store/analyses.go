@@ -107,6 +107,9 @@ type TooManyError struct{ Have int }
 // Error implements error.
 func (e *TooManyError) Error() string { return fmt.Sprintf("there are %d already", e.Have) }
 
+// Unwrap returns ErrTooMany.
+func (e *TooManyError) Unwrap() error { return ErrTooMany }
+
 // SameKey returns the id of the analysis that was started with the key, "" if
 // there is none, ErrConflict if another request started it.
 func (s *Store) SameKey(ctx context.Context, tenant, key string, request []byte) (id string, err error) {

@@ -52,6 +52,8 @@ var (
 	// ErrText: a text has a zero byte or is not UTF-8, which PostgreSQL does not
 	// take.
 	ErrText = errors.New("a text has a zero byte or is not UTF-8")
+	// ErrTooMany: the tenant has as many as it may; a *TooManyError tells how many.
+	ErrTooMany = errors.New("there are too many")
 	// ErrLeaseLost: the task's lease ran out and somebody else may have it.
 	ErrLeaseLost = errors.New("the lease was lost")
 )
@@ -149,18 +151,13 @@ func (s *Store) fail(op string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case isTooMany(err), errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrConflict), errors.Is(err, ErrLeaseLost):
+	case errors.Is(err, ErrTooMany), errors.Is(err, ErrNotFound), errors.Is(err, ErrExists), errors.Is(err, ErrConflict), errors.Is(err, ErrLeaseLost):
 		return err
 	case refusedText(err):
 		return ErrText
 	default:
 		return &Error{Op: op, Database: s.db.name(), Err: err}
 	}
-}
-
-func isTooMany(err error) bool {
-	_, ok := errors.AsType[*TooManyError](err)
-	return ok
 }
 
 func (s *Store) read(ctx context.Context, op string, f func(querier) error) error {

@@ -26,7 +26,7 @@ func Config(c *judgedv1.CanaryConfig) analysis.Config {
 		Application: c.GetApplication(),
 		Scopes:      Scopes(c.GetScopes()),
 		Schedule: analysis.Schedule{
-			Start:     timeOf(c.GetSchedule().GetStart()),
+			Start:     Time(c.GetSchedule().GetStart()),
 			Warmup:    c.GetSchedule().GetWarmup().AsDuration(),
 			Duration:  c.GetSchedule().GetDuration().AsDuration(),
 			Interval:  c.GetSchedule().GetInterval().AsDuration(),
@@ -140,7 +140,7 @@ func ScopesProto(s analysis.Scopes) *judgedv1.Scopes {
 
 // Window returns the plain form; zero for nil.
 func Window(w *judgedv1.Window) metrics.Window {
-	return metrics.Window{Start: timeOf(w.GetStart()), End: timeOf(w.GetEnd())}
+	return metrics.Window{Start: Time(w.GetStart()), End: Time(w.GetEnd())}
 }
 
 // WindowProto is the inverse of Window; nil for an empty one.
@@ -212,7 +212,8 @@ func marginProto(m judge.Margin) *judgedv1.Margin {
 	return p
 }
 
-func timeOf(t *timestamppb.Timestamp) time.Time {
+// Time returns the plain form; the zero time for nil.
+func Time(t *timestamppb.Timestamp) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
