@@ -261,7 +261,14 @@ func TestPrecedence(t *testing.T) {
 	}{
 		{everything, "Bearer " + token, peer, "ci"},
 		{everything, "Bearer " + token + "x", peer, "does not know the bearer token"},
-		{everything, "Basic dXNlcjpwYXNzd29yZA==", peer, `not of the form "Bearer TOKEN"`},
+		{everything, "Basic dXNlcjpwYXNzd29yZA==", peer, `this server's have 22 or more`},
+		{everything, basic("judged", token), peer, "ci"},
+		{everything, basic("", token), nil, "ci"},
+		{everything, basic(token, ""), peer, "without a password"},
+		{everything, basic("judged", token+"x"), peer, "does not know the bearer token"},
+		{everything, basic("judged", "\""+token), peer, "a character in it"},
+		{everything, "Basic " + token, peer, "without a password"},
+		{everything, "Digest " + token, peer, `not of the form "Bearer TOKEN"`},
 		{everything, token, peer, `not of the form "Bearer TOKEN"`},
 		{everything, "Bearer ", peer, `not of the form`},
 		{everything, "Bearer " + token + " " + token, peer, "a character in it"},
@@ -285,6 +292,10 @@ func TestPrecedence(t *testing.T) {
 	if err != nil || got.Tenant != "guests" || got.Method != Unidentified {
 		t.Errorf("%+v, %v", got, err)
 	}
+}
+
+func basic(user, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 }
 
 func TestOptions(t *testing.T) {
@@ -478,6 +489,7 @@ func FuzzAuthenticate(f *testing.F) {
 	f.Add("Bearer " + encode([]byte(`{"alg":"none"}`)) + "." + claims + ".")
 	f.Add("Bearer judged_0000000000000000000000")
 	f.Add("Basic abc")
+	f.Add(basic("judged", "judged_0000000000000000000000"))
 	f.Fuzz(func(t *testing.T, header string) {
 		c, err := a.Authenticate(t.Context(), Credentials{Authorization: header})
 		if header == "" {

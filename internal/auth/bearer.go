@@ -12,17 +12,43 @@ import (
 // ten thousand, and most proxies take headers of 8 or 16 KiB.
 const maxToken = 16 << 10
 
-// bearer returns the token of an Authorization header (RFC 6750, section 2.1).
+// maxHeader is a token in base64 with a user's name before it.
+const maxHeader = 2 * maxToken
+
+// password returns the password of Basic credentials. The user's name says nothing:
+// the token does.
+func password(credentials string) (string, error) {
+	text, err := base64.StdEncoding.DecodeString(credentials)
+	_, token, ok := strings.Cut(string(text), ":")
+	if err != nil || !ok || token == "" {
+		return "", refuse(Malformed, "the Authorization header has Basic credentials without a password: the token is the password, as in https://judged:TOKEN@host")
+	}
+	return token, nil
+}
+
+// bearer returns the token of an Authorization header: "Bearer TOKEN" (RFC 6750,
+// section 2.1), or Basic with the token as password (RFC 7617), which is all that a
+// client can bring along that knows of nothing but a URL: https://judged:TOKEN@host.
 // Its errors repeat nothing of the header: without a scheme, the first word is
 // the token.
 func bearer(header string) (string, error) {
-	if len(header) > maxToken+len("Bearer ") {
+	if len(header) > maxHeader {
 		return "", refuse(Malformed, "the Authorization header has %d bytes; a token may have %d. Does it list too many groups?", len(header), maxToken)
 	}
 	scheme, token, ok := strings.Cut(header, " ")
 	token = strings.Trim(token, " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") || token == "" {
+	switch {
+	case ok && strings.EqualFold(scheme, "Bearer") && token != "":
+	case ok && strings.EqualFold(scheme, "Basic") && token != "":
+		var err error
+		if token, err = password(token); err != nil {
+			return "", err
+		}
+	default:
 		return "", refuse(Malformed, `the Authorization header is not of the form "Bearer TOKEN"`)
+	}
+	if len(token) > maxToken {
+		return "", refuse(Malformed, "the Authorization header has a token of %d bytes; a token may have %d. Does it list too many groups?", len(token), maxToken)
 	}
 	for i := range len(token) {
 		c := token[i]

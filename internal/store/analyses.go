@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -238,9 +240,19 @@ func (s *Store) Analyses(ctx context.Context, f Filter, n int) ([]Analysis, erro
 	if f.After != "" {
 		add("a.id < ?", f.After)
 	}
-	for name, value := range f.Labels {
-		args = append(args, name, value)
-		fmt.Fprintf(&where, " AND EXISTS (SELECT 1 FROM analysis_labels l WHERE l.tenant = a.tenant AND l.name = $%d AND l.value = $%d AND l.analysis_id = a.id)", len(args)-1, len(args))
+	// The first label leads to its analyses, newest first, without a look at all the
+	// others: deployers ask by a label that one analysis has.
+	from, order := "analyses a", "a.id"
+	for i, name := range slices.Sorted(maps.Keys(f.Labels)) {
+		args = append(args, name, f.Labels[name])
+		condition := fmt.Sprintf("l.tenant = a.tenant AND l.name = $%d AND l.value = $%d AND l.analysis_id = a.id", len(args)-1, len(args))
+		if i == 0 {
+			from, order = "analysis_labels l CROSS JOIN analyses a", "l.analysis_id"
+			condition = strings.Replace(condition, "a.tenant", "$1", 1)
+			where.WriteString(" AND " + condition)
+			continue
+		}
+		where.WriteString(" AND EXISTS (SELECT 1 FROM analysis_labels l WHERE " + condition + ")")
 	}
 	args = append(args, n)
 	var list []Analysis
@@ -256,9 +268,9 @@ func (s *Store) Analyses(ctx context.Context, f Filter, n int) ([]Analysis, erro
 				return errEnough
 			}
 			return err
-		}, "SELECT "+analysisColumns+`, c.config, j.judgment FROM analyses a
+		}, "SELECT "+analysisColumns+`, c.config, j.judgment FROM `+from+`
 			JOIN analysis_configs c ON c.analysis_id = a.id LEFT JOIN analysis_judgments j ON j.analysis_id = a.id
-			WHERE `+where.String()+fmt.Sprintf(" ORDER BY a.id DESC LIMIT $%d", len(args)), args...)
+			WHERE `+where.String()+fmt.Sprintf(" ORDER BY %s DESC LIMIT $%d", order, len(args)), args...)
 	})
 	return list, err
 }
