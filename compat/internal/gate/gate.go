@@ -20,10 +20,10 @@ import (
 // Service is what a gate needs of the API; a
 // judgedv1connect.AnalysisServiceHandler has it. Its errors are *connect.Error.
 type Service interface {
-	StartAnalysis(context.Context, *connect.Request[judgedv1.StartAnalysisRequest]) (*connect.Response[judgedv1.StartAnalysisResponse], error)
-	GetAnalysis(context.Context, *connect.Request[judgedv1.GetAnalysisRequest]) (*connect.Response[judgedv1.GetAnalysisResponse], error)
-	ListAnalyses(context.Context, *connect.Request[judgedv1.ListAnalysesRequest]) (*connect.Response[judgedv1.ListAnalysesResponse], error)
-	CancelAnalysis(context.Context, *connect.Request[judgedv1.CancelAnalysisRequest]) (*connect.Response[judgedv1.CancelAnalysisResponse], error)
+	StartAnalysis(ctx context.Context, request *connect.Request[judgedv1.StartAnalysisRequest]) (*connect.Response[judgedv1.StartAnalysisResponse], error)
+	GetAnalysis(ctx context.Context, request *connect.Request[judgedv1.GetAnalysisRequest]) (*connect.Response[judgedv1.GetAnalysisResponse], error)
+	ListAnalyses(ctx context.Context, request *connect.Request[judgedv1.ListAnalysesRequest]) (*connect.Response[judgedv1.ListAnalysesResponse], error)
+	CancelAnalysis(ctx context.Context, request *connect.Request[judgedv1.CancelAnalysisRequest]) (*connect.Response[judgedv1.CancelAnalysisResponse], error)
 }
 
 // KeyLabel is the label of analyses that holds their key.
