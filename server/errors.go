@@ -241,7 +241,7 @@ func note(ctx context.Context, spec connect.Spec, peer connect.Peer, err error) 
 	}
 	e := asRPC(err)
 	o.code = e.Code().String()
-	if _, db := errors.AsType[*store.Error](err); db || e.Code() == connect.CodeInternal || e.Code() == connect.CodeUnknown {
+	if isOurs(err) {
 		o.err = err
 	}
 	return e
@@ -249,7 +249,10 @@ func note(ctx context.Context, spec connect.Spec, peer connect.Peer, err error) 
 
 // refusal writes errors of the layers before the RPC handlers in the
 // protocol of the request.
-type refusal struct{ rpc *connect.ErrorWriter }
+type refusal struct {
+	rpc      *connect.ErrorWriter
+	dialects []dialect
+}
 
 func (r refusal) write(w http.ResponseWriter, request *http.Request, err error) {
 	e := asRPC(err)
@@ -257,6 +260,10 @@ func (r refusal) write(w http.ResponseWriter, request *http.Request, err error) 
 	if after := e.Meta().Get("Retry-After"); after != "" {
 		w.Header().Set("Retry-After", after)
 		e.Meta().Del("Retry-After")
+	}
+	if d := in(r.dialects, request.URL.Path); d != nil {
+		d.write(w, e)
+		return
 	}
 	if isREST(request) {
 		writeStatus(w, e)

@@ -57,6 +57,10 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 				refusal := unauthenticated(err)
 				if refusal.code == connect.CodeUnauthenticated {
 					w.Header().Set("WWW-Authenticate", `Bearer realm="judged"`)
+					if strings.HasPrefix(r.URL.Path, reportPrefix) {
+						// A browser asks for a name and a password, which is the token.
+						w.Header().Set("WWW-Authenticate", `Basic realm="judged: any name, and a token as password"`)
+					}
 				}
 				g.refusal.write(w, r, refusal)
 				return

@@ -108,7 +108,7 @@ func (h *herald) event(kind notify.Type, tenant string, before, a *judgedv1.Anal
 		e.PreviousVerdict = v.String()
 	}
 	if h.Address != "" {
-		e.URL = h.Address + "/analyses/" + a.GetId()
+		e.URL = h.Address + reportPrefix + a.GetId()
 	}
 	const most = 5
 	findings := wire.Result(j).Findings

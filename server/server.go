@@ -132,6 +132,7 @@ func New(o Options) (*Server, error) {
 	refusal := refusal{rpc: connect.NewErrorWriter(rpc)}
 	g.refusal = refusal
 	mux.Handle(eventsPath, analyses.events(refusal, o.keepAlive))
+	mux.Handle(reportPath, analyses.report(refusal))
 	outer := http.NewServeMux()
 	outer.Handle("/", g.wrap(newGate(sameOrigin(mux, refusal), refusal, o.Limits, telemetry.refuse)))
 	s.health.mount(outer, connect.WithReadMaxBytes(4<<10))

@@ -67,7 +67,10 @@ type Settings struct {
 	// When what has ended is forgotten.
 	Retention *RetentionSettings `protobuf:"bytes,15,opt,name=retention,proto3" json:"retention,omitempty"`
 	// Where traces of the server itself go.
-	Telemetry     *TelemetrySettings `protobuf:"bytes,16,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
+	Telemetry *TelemetrySettings `protobuf:"bytes,16,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
+	// Kayenta's REST interface, at /kayenta (docs/kayenta.md). It is there without
+	// settings, too.
+	Kayenta       *KayentaSettings `protobuf:"bytes,17,opt,name=kayenta,proto3" json:"kayenta,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -214,6 +217,71 @@ func (x *Settings) GetTelemetry() *TelemetrySettings {
 	return nil
 }
 
+func (x *Settings) GetKayenta() *KayentaSettings {
+	if x != nil {
+		return x.Kayenta
+	}
+	return nil
+}
+
+// KayentaSettings fit Kayenta's interface to what its clients send. Metrics
+// accounts are the sources, by their names.
+type KayentaSettings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The names of the storage and configuration accounts that clients may name; all
+	// mean this server's store. Default judged.
+	StorageAccounts []string `protobuf:"bytes,1,rep,name=storage_accounts,json=storageAccounts,proto3" json:"storage_accounts,omitempty"`
+	// The label that queries by resourceType select instances by, Kayenta's
+	// kayenta.prometheus.scopeLabel. Default instance.
+	PrometheusScopeLabel string `protobuf:"bytes,2,opt,name=prometheus_scope_label,json=prometheusScopeLabel,proto3" json:"prometheus_scope_label,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
+func (x *KayentaSettings) Reset() {
+	*x = KayentaSettings{}
+	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KayentaSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KayentaSettings) ProtoMessage() {}
+
+func (x *KayentaSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KayentaSettings.ProtoReflect.Descriptor instead.
+func (*KayentaSettings) Descriptor() ([]byte, []int) {
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *KayentaSettings) GetStorageAccounts() []string {
+	if x != nil {
+		return x.StorageAccounts
+	}
+	return nil
+}
+
+func (x *KayentaSettings) GetPrometheusScopeLabel() string {
+	if x != nil {
+		return x.PrometheusScopeLabel
+	}
+	return ""
+}
+
 // ServerTLS is the server's certificate. Files are read again when they change.
 type ServerTLS struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -232,7 +300,7 @@ type ServerTLS struct {
 
 func (x *ServerTLS) Reset() {
 	*x = ServerTLS{}
-	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	mi := &file_judged_v1_settings_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -244,7 +312,7 @@ func (x *ServerTLS) String() string {
 func (*ServerTLS) ProtoMessage() {}
 
 func (x *ServerTLS) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[1]
+	mi := &file_judged_v1_settings_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -257,7 +325,7 @@ func (x *ServerTLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServerTLS.ProtoReflect.Descriptor instead.
 func (*ServerTLS) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ServerTLS) GetCertFile() string {
@@ -307,7 +375,7 @@ type AuthSettings struct {
 
 func (x *AuthSettings) Reset() {
 	*x = AuthSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[2]
+	mi := &file_judged_v1_settings_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -319,7 +387,7 @@ func (x *AuthSettings) String() string {
 func (*AuthSettings) ProtoMessage() {}
 
 func (x *AuthSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[2]
+	mi := &file_judged_v1_settings_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -332,7 +400,7 @@ func (x *AuthSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthSettings.ProtoReflect.Descriptor instead.
 func (*AuthSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{2}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *AuthSettings) GetIssuers() []*OIDCIssuer {
@@ -401,7 +469,7 @@ type OIDCIssuer struct {
 
 func (x *OIDCIssuer) Reset() {
 	*x = OIDCIssuer{}
-	mi := &file_judged_v1_settings_proto_msgTypes[3]
+	mi := &file_judged_v1_settings_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -413,7 +481,7 @@ func (x *OIDCIssuer) String() string {
 func (*OIDCIssuer) ProtoMessage() {}
 
 func (x *OIDCIssuer) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[3]
+	mi := &file_judged_v1_settings_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -426,7 +494,7 @@ func (x *OIDCIssuer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OIDCIssuer.ProtoReflect.Descriptor instead.
 func (*OIDCIssuer) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{3}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *OIDCIssuer) GetUrl() string {
@@ -520,7 +588,7 @@ type MTLSSettings struct {
 
 func (x *MTLSSettings) Reset() {
 	*x = MTLSSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[4]
+	mi := &file_judged_v1_settings_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +600,7 @@ func (x *MTLSSettings) String() string {
 func (*MTLSSettings) ProtoMessage() {}
 
 func (x *MTLSSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[4]
+	mi := &file_judged_v1_settings_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +613,7 @@ func (x *MTLSSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MTLSSettings.ProtoReflect.Descriptor instead.
 func (*MTLSSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *MTLSSettings) GetTenant() string {
@@ -577,7 +645,7 @@ type AuthorizationRule struct {
 
 func (x *AuthorizationRule) Reset() {
 	*x = AuthorizationRule{}
-	mi := &file_judged_v1_settings_proto_msgTypes[5]
+	mi := &file_judged_v1_settings_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -589,7 +657,7 @@ func (x *AuthorizationRule) String() string {
 func (*AuthorizationRule) ProtoMessage() {}
 
 func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[5]
+	mi := &file_judged_v1_settings_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -602,7 +670,7 @@ func (x *AuthorizationRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorizationRule.ProtoReflect.Descriptor instead.
 func (*AuthorizationRule) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{5}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AuthorizationRule) GetName() string {
@@ -641,7 +709,7 @@ type ConfigConstraint struct {
 
 func (x *ConfigConstraint) Reset() {
 	*x = ConfigConstraint{}
-	mi := &file_judged_v1_settings_proto_msgTypes[6]
+	mi := &file_judged_v1_settings_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +721,7 @@ func (x *ConfigConstraint) String() string {
 func (*ConfigConstraint) ProtoMessage() {}
 
 func (x *ConfigConstraint) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[6]
+	mi := &file_judged_v1_settings_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +734,7 @@ func (x *ConfigConstraint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigConstraint.ProtoReflect.Descriptor instead.
 func (*ConfigConstraint) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{6}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConfigConstraint) GetName() string {
@@ -701,7 +769,7 @@ type Calendar struct {
 
 func (x *Calendar) Reset() {
 	*x = Calendar{}
-	mi := &file_judged_v1_settings_proto_msgTypes[7]
+	mi := &file_judged_v1_settings_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +781,7 @@ func (x *Calendar) String() string {
 func (*Calendar) ProtoMessage() {}
 
 func (x *Calendar) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[7]
+	mi := &file_judged_v1_settings_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +794,7 @@ func (x *Calendar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Calendar.ProtoReflect.Descriptor instead.
 func (*Calendar) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{7}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Calendar) GetDates() []string {
@@ -749,7 +817,7 @@ type NotificationSettings struct {
 
 func (x *NotificationSettings) Reset() {
 	*x = NotificationSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[8]
+	mi := &file_judged_v1_settings_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -761,7 +829,7 @@ func (x *NotificationSettings) String() string {
 func (*NotificationSettings) ProtoMessage() {}
 
 func (x *NotificationSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[8]
+	mi := &file_judged_v1_settings_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -774,7 +842,7 @@ func (x *NotificationSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotificationSettings.ProtoReflect.Descriptor instead.
 func (*NotificationSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{8}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *NotificationSettings) GetChannels() map[string]*ChannelSettings {
@@ -819,7 +887,7 @@ type ChannelSettings struct {
 
 func (x *ChannelSettings) Reset() {
 	*x = ChannelSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[9]
+	mi := &file_judged_v1_settings_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +899,7 @@ func (x *ChannelSettings) String() string {
 func (*ChannelSettings) ProtoMessage() {}
 
 func (x *ChannelSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[9]
+	mi := &file_judged_v1_settings_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +912,7 @@ func (x *ChannelSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChannelSettings.ProtoReflect.Descriptor instead.
 func (*ChannelSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{9}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChannelSettings) GetKind() isChannelSettings_Kind {
@@ -999,7 +1067,7 @@ type SlackChannel struct {
 
 func (x *SlackChannel) Reset() {
 	*x = SlackChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[10]
+	mi := &file_judged_v1_settings_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1011,7 +1079,7 @@ func (x *SlackChannel) String() string {
 func (*SlackChannel) ProtoMessage() {}
 
 func (x *SlackChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[10]
+	mi := &file_judged_v1_settings_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1024,7 +1092,7 @@ func (x *SlackChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlackChannel.ProtoReflect.Descriptor instead.
 func (*SlackChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{10}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SlackChannel) GetWebhookUrl() *Secret {
@@ -1080,7 +1148,7 @@ type EmailChannel struct {
 
 func (x *EmailChannel) Reset() {
 	*x = EmailChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[11]
+	mi := &file_judged_v1_settings_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1160,7 @@ func (x *EmailChannel) String() string {
 func (*EmailChannel) ProtoMessage() {}
 
 func (x *EmailChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[11]
+	mi := &file_judged_v1_settings_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1173,7 @@ func (x *EmailChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmailChannel.ProtoReflect.Descriptor instead.
 func (*EmailChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{11}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EmailChannel) GetHost() string {
@@ -1179,7 +1247,7 @@ type WebhookChannel struct {
 
 func (x *WebhookChannel) Reset() {
 	*x = WebhookChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[12]
+	mi := &file_judged_v1_settings_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1259,7 @@ func (x *WebhookChannel) String() string {
 func (*WebhookChannel) ProtoMessage() {}
 
 func (x *WebhookChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[12]
+	mi := &file_judged_v1_settings_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1272,7 @@ func (x *WebhookChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WebhookChannel.ProtoReflect.Descriptor instead.
 func (*WebhookChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{12}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WebhookChannel) GetUrl() *Secret {
@@ -1249,7 +1317,7 @@ type CloudEventsChannel struct {
 
 func (x *CloudEventsChannel) Reset() {
 	*x = CloudEventsChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[13]
+	mi := &file_judged_v1_settings_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1329,7 @@ func (x *CloudEventsChannel) String() string {
 func (*CloudEventsChannel) ProtoMessage() {}
 
 func (x *CloudEventsChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[13]
+	mi := &file_judged_v1_settings_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1342,7 @@ func (x *CloudEventsChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloudEventsChannel.ProtoReflect.Descriptor instead.
 func (*CloudEventsChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{13}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CloudEventsChannel) GetUrl() *Secret {
@@ -1332,7 +1400,7 @@ type PagerDutyChannel struct {
 
 func (x *PagerDutyChannel) Reset() {
 	*x = PagerDutyChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[14]
+	mi := &file_judged_v1_settings_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1412,7 @@ func (x *PagerDutyChannel) String() string {
 func (*PagerDutyChannel) ProtoMessage() {}
 
 func (x *PagerDutyChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[14]
+	mi := &file_judged_v1_settings_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1425,7 @@ func (x *PagerDutyChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PagerDutyChannel.ProtoReflect.Descriptor instead.
 func (*PagerDutyChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{14}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PagerDutyChannel) GetRoutingKey() *Secret {
@@ -1389,7 +1457,7 @@ type PushChannel struct {
 
 func (x *PushChannel) Reset() {
 	*x = PushChannel{}
-	mi := &file_judged_v1_settings_proto_msgTypes[15]
+	mi := &file_judged_v1_settings_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1469,7 @@ func (x *PushChannel) String() string {
 func (*PushChannel) ProtoMessage() {}
 
 func (x *PushChannel) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[15]
+	mi := &file_judged_v1_settings_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1482,7 @@ func (x *PushChannel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushChannel.ProtoReflect.Descriptor instead.
 func (*PushChannel) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{15}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PushChannel) GetServer() string {
@@ -1453,7 +1521,7 @@ type RouteSettings struct {
 
 func (x *RouteSettings) Reset() {
 	*x = RouteSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[16]
+	mi := &file_judged_v1_settings_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1533,7 @@ func (x *RouteSettings) String() string {
 func (*RouteSettings) ProtoMessage() {}
 
 func (x *RouteSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[16]
+	mi := &file_judged_v1_settings_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1546,7 @@ func (x *RouteSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteSettings.ProtoReflect.Descriptor instead.
 func (*RouteSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{16}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RouteSettings) GetName() string {
@@ -1541,7 +1609,7 @@ type LimitSettings struct {
 
 func (x *LimitSettings) Reset() {
 	*x = LimitSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[17]
+	mi := &file_judged_v1_settings_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1621,7 @@ func (x *LimitSettings) String() string {
 func (*LimitSettings) ProtoMessage() {}
 
 func (x *LimitSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[17]
+	mi := &file_judged_v1_settings_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1634,7 @@ func (x *LimitSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LimitSettings.ProtoReflect.Descriptor instead.
 func (*LimitSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{17}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LimitSettings) GetRequestBytes() int64 {
@@ -1687,7 +1755,7 @@ type RetentionSettings struct {
 
 func (x *RetentionSettings) Reset() {
 	*x = RetentionSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[18]
+	mi := &file_judged_v1_settings_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1699,7 +1767,7 @@ func (x *RetentionSettings) String() string {
 func (*RetentionSettings) ProtoMessage() {}
 
 func (x *RetentionSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[18]
+	mi := &file_judged_v1_settings_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1712,7 +1780,7 @@ func (x *RetentionSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionSettings.ProtoReflect.Descriptor instead.
 func (*RetentionSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{18}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RetentionSettings) GetAnalyses() *durationpb.Duration {
@@ -1745,7 +1813,7 @@ type TelemetrySettings struct {
 
 func (x *TelemetrySettings) Reset() {
 	*x = TelemetrySettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[19]
+	mi := &file_judged_v1_settings_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1757,7 +1825,7 @@ func (x *TelemetrySettings) String() string {
 func (*TelemetrySettings) ProtoMessage() {}
 
 func (x *TelemetrySettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[19]
+	mi := &file_judged_v1_settings_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1770,7 +1838,7 @@ func (x *TelemetrySettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TelemetrySettings.ProtoReflect.Descriptor instead.
 func (*TelemetrySettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{19}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TelemetrySettings) GetOtlpEndpoint() string {
@@ -1835,7 +1903,7 @@ type SourceSettings struct {
 
 func (x *SourceSettings) Reset() {
 	*x = SourceSettings{}
-	mi := &file_judged_v1_settings_proto_msgTypes[20]
+	mi := &file_judged_v1_settings_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +1915,7 @@ func (x *SourceSettings) String() string {
 func (*SourceSettings) ProtoMessage() {}
 
 func (x *SourceSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[20]
+	mi := &file_judged_v1_settings_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +1928,7 @@ func (x *SourceSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceSettings.ProtoReflect.Descriptor instead.
 func (*SourceSettings) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{20}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SourceSettings) GetProvider() string {
@@ -1988,7 +2056,7 @@ type BasicAuth struct {
 
 func (x *BasicAuth) Reset() {
 	*x = BasicAuth{}
-	mi := &file_judged_v1_settings_proto_msgTypes[21]
+	mi := &file_judged_v1_settings_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2000,7 +2068,7 @@ func (x *BasicAuth) String() string {
 func (*BasicAuth) ProtoMessage() {}
 
 func (x *BasicAuth) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[21]
+	mi := &file_judged_v1_settings_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2013,7 +2081,7 @@ func (x *BasicAuth) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BasicAuth.ProtoReflect.Descriptor instead.
 func (*BasicAuth) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{21}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BasicAuth) GetUsername() string {
@@ -2048,7 +2116,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_judged_v1_settings_proto_msgTypes[22]
+	mi := &file_judged_v1_settings_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2128,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[22]
+	mi := &file_judged_v1_settings_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2141,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{22}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Secret) GetFrom() isSecret_From {
@@ -2154,7 +2222,7 @@ type TLS struct {
 
 func (x *TLS) Reset() {
 	*x = TLS{}
-	mi := &file_judged_v1_settings_proto_msgTypes[23]
+	mi := &file_judged_v1_settings_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2234,7 @@ func (x *TLS) String() string {
 func (*TLS) ProtoMessage() {}
 
 func (x *TLS) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_settings_proto_msgTypes[23]
+	mi := &file_judged_v1_settings_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2247,7 @@ func (x *TLS) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TLS.ProtoReflect.Descriptor instead.
 func (*TLS) Descriptor() ([]byte, []int) {
-	return file_judged_v1_settings_proto_rawDescGZIP(), []int{23}
+	return file_judged_v1_settings_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *TLS) GetCaFile() string {
@@ -2221,7 +2289,8 @@ var File_judged_v1_settings_proto protoreflect.FileDescriptor
 
 const file_judged_v1_settings_proto_rawDesc = "" +
 	"\n" +
-	"\x18judged/v1/settings.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xdb\t\n" +
+	"\x18judged/v1/settings.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x91\n" +
+	"\n" +
 	"\bSettings\x12\x83\x02\n" +
 	"\asources\x18\x01 \x03(\v2 .judged.v1.Settings.SourcesEntryB\xc6\x01\xbaH\xc2\x01\x9a\x01\xbe\x01\x10\xe8\a\"\xb8\x01\xba\x01\xb4\x01\n" +
 	"\x14settings.source_name\x12ia source's name is 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\asources\x12 \n" +
@@ -2241,13 +2310,18 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\rnotifications\x18\r \x01(\v2\x1f.judged.v1.NotificationSettingsR\rnotifications\x120\n" +
 	"\x06limits\x18\x0e \x01(\v2\x18.judged.v1.LimitSettingsR\x06limits\x12:\n" +
 	"\tretention\x18\x0f \x01(\v2\x1c.judged.v1.RetentionSettingsR\tretention\x12:\n" +
-	"\ttelemetry\x18\x10 \x01(\v2\x1c.judged.v1.TelemetrySettingsR\ttelemetry\x1aU\n" +
+	"\ttelemetry\x18\x10 \x01(\v2\x1c.judged.v1.TelemetrySettingsR\ttelemetry\x124\n" +
+	"\akayenta\x18\x11 \x01(\v2\x1a.judged.v1.KayentaSettingsR\akayenta\x1aU\n" +
 	"\fSourcesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
 	"\x05value\x18\x02 \x01(\v2\x19.judged.v1.SourceSettingsR\x05value:\x028\x01\x1aQ\n" +
 	"\x0eCalendarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12)\n" +
-	"\x05value\x18\x02 \x01(\v2\x13.judged.v1.CalendarR\x05value:\x028\x01\"\xab\x01\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.judged.v1.CalendarR\x05value:\x028\x01\"\xa7\x02\n" +
+	"\x0fKayentaSettings\x12<\n" +
+	"\x10storage_accounts\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10d\"\ar\x05\x10\x01\x18\xfd\x01R\x0fstorageAccounts\x12\xd5\x01\n" +
+	"\x16prometheus_scope_label\x18\x02 \x01(\tB\x9e\x01\xbaH\x9a\x01\xba\x01\x96\x01\n" +
+	"\x13kayenta.scope_label\x12La label is a letter or underscore followed by letters, digits or underscores\x1a1this.matches('^([A-Za-z_][A-Za-z0-9_]{0,127})?$')R\x14prometheusScopeLabel\"\xab\x01\n" +
 	"\tServerTLS\x12$\n" +
 	"\tcert_file\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\bcertFile\x12\"\n" +
 	"\bkey_file\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\akeyFile\x12$\n" +
@@ -2441,110 +2515,112 @@ func file_judged_v1_settings_proto_rawDescGZIP() []byte {
 	return file_judged_v1_settings_proto_rawDescData
 }
 
-var file_judged_v1_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_judged_v1_settings_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_judged_v1_settings_proto_goTypes = []any{
 	(*Settings)(nil),               // 0: judged.v1.Settings
-	(*ServerTLS)(nil),              // 1: judged.v1.ServerTLS
-	(*AuthSettings)(nil),           // 2: judged.v1.AuthSettings
-	(*OIDCIssuer)(nil),             // 3: judged.v1.OIDCIssuer
-	(*MTLSSettings)(nil),           // 4: judged.v1.MTLSSettings
-	(*AuthorizationRule)(nil),      // 5: judged.v1.AuthorizationRule
-	(*ConfigConstraint)(nil),       // 6: judged.v1.ConfigConstraint
-	(*Calendar)(nil),               // 7: judged.v1.Calendar
-	(*NotificationSettings)(nil),   // 8: judged.v1.NotificationSettings
-	(*ChannelSettings)(nil),        // 9: judged.v1.ChannelSettings
-	(*SlackChannel)(nil),           // 10: judged.v1.SlackChannel
-	(*EmailChannel)(nil),           // 11: judged.v1.EmailChannel
-	(*WebhookChannel)(nil),         // 12: judged.v1.WebhookChannel
-	(*CloudEventsChannel)(nil),     // 13: judged.v1.CloudEventsChannel
-	(*PagerDutyChannel)(nil),       // 14: judged.v1.PagerDutyChannel
-	(*PushChannel)(nil),            // 15: judged.v1.PushChannel
-	(*RouteSettings)(nil),          // 16: judged.v1.RouteSettings
-	(*LimitSettings)(nil),          // 17: judged.v1.LimitSettings
-	(*RetentionSettings)(nil),      // 18: judged.v1.RetentionSettings
-	(*TelemetrySettings)(nil),      // 19: judged.v1.TelemetrySettings
-	(*SourceSettings)(nil),         // 20: judged.v1.SourceSettings
-	(*BasicAuth)(nil),              // 21: judged.v1.BasicAuth
-	(*Secret)(nil),                 // 22: judged.v1.Secret
-	(*TLS)(nil),                    // 23: judged.v1.TLS
-	nil,                            // 24: judged.v1.Settings.SourcesEntry
-	nil,                            // 25: judged.v1.Settings.CalendarsEntry
-	nil,                            // 26: judged.v1.OIDCIssuer.RequireClaimsEntry
-	nil,                            // 27: judged.v1.NotificationSettings.ChannelsEntry
-	nil,                            // 28: judged.v1.WebhookChannel.HeadersEntry
-	nil,                            // 29: judged.v1.CloudEventsChannel.HeadersEntry
-	nil,                            // 30: judged.v1.TelemetrySettings.HeadersEntry
-	nil,                            // 31: judged.v1.SourceSettings.HeadersEntry
-	(*durationpb.Duration)(nil),    // 32: google.protobuf.Duration
-	(*wrapperspb.DoubleValue)(nil), // 33: google.protobuf.DoubleValue
-	(*structpb.ListValue)(nil),     // 34: google.protobuf.ListValue
+	(*KayentaSettings)(nil),        // 1: judged.v1.KayentaSettings
+	(*ServerTLS)(nil),              // 2: judged.v1.ServerTLS
+	(*AuthSettings)(nil),           // 3: judged.v1.AuthSettings
+	(*OIDCIssuer)(nil),             // 4: judged.v1.OIDCIssuer
+	(*MTLSSettings)(nil),           // 5: judged.v1.MTLSSettings
+	(*AuthorizationRule)(nil),      // 6: judged.v1.AuthorizationRule
+	(*ConfigConstraint)(nil),       // 7: judged.v1.ConfigConstraint
+	(*Calendar)(nil),               // 8: judged.v1.Calendar
+	(*NotificationSettings)(nil),   // 9: judged.v1.NotificationSettings
+	(*ChannelSettings)(nil),        // 10: judged.v1.ChannelSettings
+	(*SlackChannel)(nil),           // 11: judged.v1.SlackChannel
+	(*EmailChannel)(nil),           // 12: judged.v1.EmailChannel
+	(*WebhookChannel)(nil),         // 13: judged.v1.WebhookChannel
+	(*CloudEventsChannel)(nil),     // 14: judged.v1.CloudEventsChannel
+	(*PagerDutyChannel)(nil),       // 15: judged.v1.PagerDutyChannel
+	(*PushChannel)(nil),            // 16: judged.v1.PushChannel
+	(*RouteSettings)(nil),          // 17: judged.v1.RouteSettings
+	(*LimitSettings)(nil),          // 18: judged.v1.LimitSettings
+	(*RetentionSettings)(nil),      // 19: judged.v1.RetentionSettings
+	(*TelemetrySettings)(nil),      // 20: judged.v1.TelemetrySettings
+	(*SourceSettings)(nil),         // 21: judged.v1.SourceSettings
+	(*BasicAuth)(nil),              // 22: judged.v1.BasicAuth
+	(*Secret)(nil),                 // 23: judged.v1.Secret
+	(*TLS)(nil),                    // 24: judged.v1.TLS
+	nil,                            // 25: judged.v1.Settings.SourcesEntry
+	nil,                            // 26: judged.v1.Settings.CalendarsEntry
+	nil,                            // 27: judged.v1.OIDCIssuer.RequireClaimsEntry
+	nil,                            // 28: judged.v1.NotificationSettings.ChannelsEntry
+	nil,                            // 29: judged.v1.WebhookChannel.HeadersEntry
+	nil,                            // 30: judged.v1.CloudEventsChannel.HeadersEntry
+	nil,                            // 31: judged.v1.TelemetrySettings.HeadersEntry
+	nil,                            // 32: judged.v1.SourceSettings.HeadersEntry
+	(*durationpb.Duration)(nil),    // 33: google.protobuf.Duration
+	(*wrapperspb.DoubleValue)(nil), // 34: google.protobuf.DoubleValue
+	(*structpb.ListValue)(nil),     // 35: google.protobuf.ListValue
 }
 var file_judged_v1_settings_proto_depIdxs = []int32{
-	24, // 0: judged.v1.Settings.sources:type_name -> judged.v1.Settings.SourcesEntry
-	22, // 1: judged.v1.Settings.store_password:type_name -> judged.v1.Secret
-	1,  // 2: judged.v1.Settings.tls:type_name -> judged.v1.ServerTLS
-	2,  // 3: judged.v1.Settings.auth:type_name -> judged.v1.AuthSettings
-	5,  // 4: judged.v1.Settings.authorization:type_name -> judged.v1.AuthorizationRule
-	6,  // 5: judged.v1.Settings.constraints:type_name -> judged.v1.ConfigConstraint
-	25, // 6: judged.v1.Settings.calendars:type_name -> judged.v1.Settings.CalendarsEntry
-	8,  // 7: judged.v1.Settings.notifications:type_name -> judged.v1.NotificationSettings
-	17, // 8: judged.v1.Settings.limits:type_name -> judged.v1.LimitSettings
-	18, // 9: judged.v1.Settings.retention:type_name -> judged.v1.RetentionSettings
-	19, // 10: judged.v1.Settings.telemetry:type_name -> judged.v1.TelemetrySettings
-	3,  // 11: judged.v1.AuthSettings.issuers:type_name -> judged.v1.OIDCIssuer
-	4,  // 12: judged.v1.AuthSettings.mtls:type_name -> judged.v1.MTLSSettings
-	26, // 13: judged.v1.OIDCIssuer.require_claims:type_name -> judged.v1.OIDCIssuer.RequireClaimsEntry
-	32, // 14: judged.v1.OIDCIssuer.clock_skew:type_name -> google.protobuf.Duration
-	27, // 15: judged.v1.NotificationSettings.channels:type_name -> judged.v1.NotificationSettings.ChannelsEntry
-	16, // 16: judged.v1.NotificationSettings.routes:type_name -> judged.v1.RouteSettings
-	10, // 17: judged.v1.ChannelSettings.slack:type_name -> judged.v1.SlackChannel
-	11, // 18: judged.v1.ChannelSettings.email:type_name -> judged.v1.EmailChannel
-	12, // 19: judged.v1.ChannelSettings.webhook:type_name -> judged.v1.WebhookChannel
-	13, // 20: judged.v1.ChannelSettings.cloudevents:type_name -> judged.v1.CloudEventsChannel
-	14, // 21: judged.v1.ChannelSettings.pagerduty:type_name -> judged.v1.PagerDutyChannel
-	15, // 22: judged.v1.ChannelSettings.push:type_name -> judged.v1.PushChannel
-	32, // 23: judged.v1.ChannelSettings.timeout:type_name -> google.protobuf.Duration
-	23, // 24: judged.v1.ChannelSettings.tls:type_name -> judged.v1.TLS
-	22, // 25: judged.v1.SlackChannel.webhook_url:type_name -> judged.v1.Secret
-	22, // 26: judged.v1.SlackChannel.token:type_name -> judged.v1.Secret
-	22, // 27: judged.v1.EmailChannel.password:type_name -> judged.v1.Secret
-	22, // 28: judged.v1.WebhookChannel.url:type_name -> judged.v1.Secret
-	22, // 29: judged.v1.WebhookChannel.secrets:type_name -> judged.v1.Secret
-	28, // 30: judged.v1.WebhookChannel.headers:type_name -> judged.v1.WebhookChannel.HeadersEntry
-	22, // 31: judged.v1.CloudEventsChannel.url:type_name -> judged.v1.Secret
-	29, // 32: judged.v1.CloudEventsChannel.headers:type_name -> judged.v1.CloudEventsChannel.HeadersEntry
-	22, // 33: judged.v1.PagerDutyChannel.routing_key:type_name -> judged.v1.Secret
-	22, // 34: judged.v1.PushChannel.topic:type_name -> judged.v1.Secret
-	22, // 35: judged.v1.PushChannel.token:type_name -> judged.v1.Secret
-	32, // 36: judged.v1.LimitSettings.request_timeout:type_name -> google.protobuf.Duration
-	32, // 37: judged.v1.LimitSettings.look_timeout:type_name -> google.protobuf.Duration
-	32, // 38: judged.v1.LimitSettings.grace:type_name -> google.protobuf.Duration
-	32, // 39: judged.v1.RetentionSettings.analyses:type_name -> google.protobuf.Duration
-	32, // 40: judged.v1.RetentionSettings.audit:type_name -> google.protobuf.Duration
-	33, // 41: judged.v1.TelemetrySettings.sample:type_name -> google.protobuf.DoubleValue
-	30, // 42: judged.v1.TelemetrySettings.headers:type_name -> judged.v1.TelemetrySettings.HeadersEntry
-	21, // 43: judged.v1.SourceSettings.basic:type_name -> judged.v1.BasicAuth
-	22, // 44: judged.v1.SourceSettings.bearer:type_name -> judged.v1.Secret
-	31, // 45: judged.v1.SourceSettings.headers:type_name -> judged.v1.SourceSettings.HeadersEntry
-	23, // 46: judged.v1.SourceSettings.tls:type_name -> judged.v1.TLS
-	32, // 47: judged.v1.SourceSettings.timeout:type_name -> google.protobuf.Duration
-	22, // 48: judged.v1.SourceSettings.api_key:type_name -> judged.v1.Secret
-	22, // 49: judged.v1.SourceSettings.app_key:type_name -> judged.v1.Secret
-	32, // 50: judged.v1.SourceSettings.max_wait:type_name -> google.protobuf.Duration
-	22, // 51: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
-	20, // 52: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
-	7,  // 53: judged.v1.Settings.CalendarsEntry.value:type_name -> judged.v1.Calendar
-	34, // 54: judged.v1.OIDCIssuer.RequireClaimsEntry.value:type_name -> google.protobuf.ListValue
-	9,  // 55: judged.v1.NotificationSettings.ChannelsEntry.value:type_name -> judged.v1.ChannelSettings
-	22, // 56: judged.v1.WebhookChannel.HeadersEntry.value:type_name -> judged.v1.Secret
-	22, // 57: judged.v1.CloudEventsChannel.HeadersEntry.value:type_name -> judged.v1.Secret
-	22, // 58: judged.v1.TelemetrySettings.HeadersEntry.value:type_name -> judged.v1.Secret
-	22, // 59: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
-	60, // [60:60] is the sub-list for method output_type
-	60, // [60:60] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	25, // 0: judged.v1.Settings.sources:type_name -> judged.v1.Settings.SourcesEntry
+	23, // 1: judged.v1.Settings.store_password:type_name -> judged.v1.Secret
+	2,  // 2: judged.v1.Settings.tls:type_name -> judged.v1.ServerTLS
+	3,  // 3: judged.v1.Settings.auth:type_name -> judged.v1.AuthSettings
+	6,  // 4: judged.v1.Settings.authorization:type_name -> judged.v1.AuthorizationRule
+	7,  // 5: judged.v1.Settings.constraints:type_name -> judged.v1.ConfigConstraint
+	26, // 6: judged.v1.Settings.calendars:type_name -> judged.v1.Settings.CalendarsEntry
+	9,  // 7: judged.v1.Settings.notifications:type_name -> judged.v1.NotificationSettings
+	18, // 8: judged.v1.Settings.limits:type_name -> judged.v1.LimitSettings
+	19, // 9: judged.v1.Settings.retention:type_name -> judged.v1.RetentionSettings
+	20, // 10: judged.v1.Settings.telemetry:type_name -> judged.v1.TelemetrySettings
+	1,  // 11: judged.v1.Settings.kayenta:type_name -> judged.v1.KayentaSettings
+	4,  // 12: judged.v1.AuthSettings.issuers:type_name -> judged.v1.OIDCIssuer
+	5,  // 13: judged.v1.AuthSettings.mtls:type_name -> judged.v1.MTLSSettings
+	27, // 14: judged.v1.OIDCIssuer.require_claims:type_name -> judged.v1.OIDCIssuer.RequireClaimsEntry
+	33, // 15: judged.v1.OIDCIssuer.clock_skew:type_name -> google.protobuf.Duration
+	28, // 16: judged.v1.NotificationSettings.channels:type_name -> judged.v1.NotificationSettings.ChannelsEntry
+	17, // 17: judged.v1.NotificationSettings.routes:type_name -> judged.v1.RouteSettings
+	11, // 18: judged.v1.ChannelSettings.slack:type_name -> judged.v1.SlackChannel
+	12, // 19: judged.v1.ChannelSettings.email:type_name -> judged.v1.EmailChannel
+	13, // 20: judged.v1.ChannelSettings.webhook:type_name -> judged.v1.WebhookChannel
+	14, // 21: judged.v1.ChannelSettings.cloudevents:type_name -> judged.v1.CloudEventsChannel
+	15, // 22: judged.v1.ChannelSettings.pagerduty:type_name -> judged.v1.PagerDutyChannel
+	16, // 23: judged.v1.ChannelSettings.push:type_name -> judged.v1.PushChannel
+	33, // 24: judged.v1.ChannelSettings.timeout:type_name -> google.protobuf.Duration
+	24, // 25: judged.v1.ChannelSettings.tls:type_name -> judged.v1.TLS
+	23, // 26: judged.v1.SlackChannel.webhook_url:type_name -> judged.v1.Secret
+	23, // 27: judged.v1.SlackChannel.token:type_name -> judged.v1.Secret
+	23, // 28: judged.v1.EmailChannel.password:type_name -> judged.v1.Secret
+	23, // 29: judged.v1.WebhookChannel.url:type_name -> judged.v1.Secret
+	23, // 30: judged.v1.WebhookChannel.secrets:type_name -> judged.v1.Secret
+	29, // 31: judged.v1.WebhookChannel.headers:type_name -> judged.v1.WebhookChannel.HeadersEntry
+	23, // 32: judged.v1.CloudEventsChannel.url:type_name -> judged.v1.Secret
+	30, // 33: judged.v1.CloudEventsChannel.headers:type_name -> judged.v1.CloudEventsChannel.HeadersEntry
+	23, // 34: judged.v1.PagerDutyChannel.routing_key:type_name -> judged.v1.Secret
+	23, // 35: judged.v1.PushChannel.topic:type_name -> judged.v1.Secret
+	23, // 36: judged.v1.PushChannel.token:type_name -> judged.v1.Secret
+	33, // 37: judged.v1.LimitSettings.request_timeout:type_name -> google.protobuf.Duration
+	33, // 38: judged.v1.LimitSettings.look_timeout:type_name -> google.protobuf.Duration
+	33, // 39: judged.v1.LimitSettings.grace:type_name -> google.protobuf.Duration
+	33, // 40: judged.v1.RetentionSettings.analyses:type_name -> google.protobuf.Duration
+	33, // 41: judged.v1.RetentionSettings.audit:type_name -> google.protobuf.Duration
+	34, // 42: judged.v1.TelemetrySettings.sample:type_name -> google.protobuf.DoubleValue
+	31, // 43: judged.v1.TelemetrySettings.headers:type_name -> judged.v1.TelemetrySettings.HeadersEntry
+	22, // 44: judged.v1.SourceSettings.basic:type_name -> judged.v1.BasicAuth
+	23, // 45: judged.v1.SourceSettings.bearer:type_name -> judged.v1.Secret
+	32, // 46: judged.v1.SourceSettings.headers:type_name -> judged.v1.SourceSettings.HeadersEntry
+	24, // 47: judged.v1.SourceSettings.tls:type_name -> judged.v1.TLS
+	33, // 48: judged.v1.SourceSettings.timeout:type_name -> google.protobuf.Duration
+	23, // 49: judged.v1.SourceSettings.api_key:type_name -> judged.v1.Secret
+	23, // 50: judged.v1.SourceSettings.app_key:type_name -> judged.v1.Secret
+	33, // 51: judged.v1.SourceSettings.max_wait:type_name -> google.protobuf.Duration
+	23, // 52: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
+	21, // 53: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
+	8,  // 54: judged.v1.Settings.CalendarsEntry.value:type_name -> judged.v1.Calendar
+	35, // 55: judged.v1.OIDCIssuer.RequireClaimsEntry.value:type_name -> google.protobuf.ListValue
+	10, // 56: judged.v1.NotificationSettings.ChannelsEntry.value:type_name -> judged.v1.ChannelSettings
+	23, // 57: judged.v1.WebhookChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 58: judged.v1.CloudEventsChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 59: judged.v1.TelemetrySettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 60: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	61, // [61:61] is the sub-list for method output_type
+	61, // [61:61] is the sub-list for method input_type
+	61, // [61:61] is the sub-list for extension type_name
+	61, // [61:61] is the sub-list for extension extendee
+	0,  // [0:61] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_settings_proto_init() }
@@ -2552,7 +2628,7 @@ func file_judged_v1_settings_proto_init() {
 	if File_judged_v1_settings_proto != nil {
 		return
 	}
-	file_judged_v1_settings_proto_msgTypes[9].OneofWrappers = []any{
+	file_judged_v1_settings_proto_msgTypes[10].OneofWrappers = []any{
 		(*ChannelSettings_Slack)(nil),
 		(*ChannelSettings_Email)(nil),
 		(*ChannelSettings_Webhook)(nil),
@@ -2560,7 +2636,7 @@ func file_judged_v1_settings_proto_init() {
 		(*ChannelSettings_Pagerduty)(nil),
 		(*ChannelSettings_Push)(nil),
 	}
-	file_judged_v1_settings_proto_msgTypes[22].OneofWrappers = []any{
+	file_judged_v1_settings_proto_msgTypes[23].OneofWrappers = []any{
 		(*Secret_Env)(nil),
 		(*Secret_File)(nil),
 		(*Secret_Value)(nil),
@@ -2571,7 +2647,7 @@ func file_judged_v1_settings_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_settings_proto_rawDesc), len(file_judged_v1_settings_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
