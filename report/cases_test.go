@@ -16,6 +16,7 @@ type goldenCase struct {
 	name    string
 	result  *analysis.Result
 	options TextOptions
+	link    Link
 	// textOnly cases differ from another only in their options.
 	textOnly bool
 }
@@ -23,7 +24,7 @@ type goldenCase struct {
 // goldenCases are what testdata/<name>.{txt,color.txt,md,xml} show.
 func goldenCases() []goldenCase {
 	return []goldenCase{
-		{name: "fail", result: failing()},
+		{name: "fail", result: failing(), link: Link{ID: "0198c0de-8a3f-7cc1-9d5e-3f4f2d6c8b11", URL: "https://judged.example.com/analyses/0198c0de-8a3f-7cc1-9d5e-3f4f2d6c8b11"}},
 		{name: "pass", result: passing()},
 		{name: "inconclusive", result: inconclusive()},
 		{name: "error", result: broken()},

@@ -23,8 +23,8 @@ func TestGolden(t *testing.T) {
 			if c.textOnly {
 				return
 			}
-			golden(t, c.name+".md", func(w io.Writer) error { return Markdown(w, c.result) })
-			golden(t, c.name+".xml", func(w io.Writer) error { return JUnit(w, c.result) })
+			golden(t, c.name+".md", func(w io.Writer) error { return Markdown(w, c.result, c.link) })
+			golden(t, c.name+".xml", func(w io.Writer) error { return JUnit(w, c.result, c.link) })
 		})
 	}
 }

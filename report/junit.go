@@ -31,8 +31,8 @@ import (
 // The order of elements and the attributes are those of the schema that
 // Jenkins' xUnit plugin checks (junit-10.xsd). GitLab shows an element's text
 // and not its message, so the text repeats it. The error is w's.
-func JUnit(w io.Writer, r *analysis.Result) error {
-	suite := newSuite(r)
+func JUnit(w io.Writer, r *analysis.Result, l Link) error {
+	suite := newSuite(r, l)
 	text, err := xml.MarshalIndent(junitSuites{
 		Name: "judged", Time: suite.Time, Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Suite: suite,
 	}, "", "  ")
@@ -93,8 +93,8 @@ type junitOutput struct {
 // verdictCase is the name of the test case that is the whole judgment.
 const verdictCase = "verdict"
 
-func newSuite(r *analysis.Result) junitSuite {
-	s := junitSuite{Name: configName(r), Time: "0.000", Properties: properties(r)}
+func newSuite(r *analysis.Result, l Link) junitSuite {
+	s := junitSuite{Name: configName(r), Time: "0.000", Properties: properties(r, l)}
 	if d := r.Window.Duration(); d > 0 {
 		s.Time = seconds(d)
 		s.Timestamp = r.Window.End.UTC().Format("2006-01-02T15:04:05")
@@ -102,6 +102,9 @@ func newSuite(r *analysis.Result) junitSuite {
 	overall := slices.Concat([]string{sentence(r)}, comparison(r), score(r))
 	for _, n := range next(r) {
 		overall = append(overall, "next: "+n)
+	}
+	if address := l.address(); address != "" {
+		overall = append(overall, address)
 	}
 	// The whole time belongs to the whole judgment, so that sums are right.
 	s.add(verdictCase, s.Time, r.Verdict, sentence(r), strings.Join(overall, "\n"))
@@ -144,7 +147,7 @@ func (s *junitSuite) add(name, time string, v judge.Verdict, message, text strin
 	s.Cases = append(s.Cases, c)
 }
 
-func properties(r *analysis.Result) []junitProperty {
+func properties(r *analysis.Result, l Link) []junitProperty {
 	list := []junitProperty{
 		{"verdict", r.Verdict.String()},
 		{"score", strconv.FormatFloat(r.Score, 'f', -1, 64)},
@@ -162,6 +165,8 @@ func properties(r *analysis.Result) []junitProperty {
 		return t.UTC().Format(time.RFC3339)
 	}
 	add("config", line(r.Config))
+	add("analysis", lineOf(l.ID, maxName))
+	add("url", l.address())
 	for _, side := range []struct {
 		name  string
 		scope map[string]string

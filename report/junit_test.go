@@ -17,7 +17,7 @@ import (
 func parseJUnit(t *testing.T, r *analysis.Result) junitSuite {
 	t.Helper()
 	var b bytes.Buffer
-	if err := JUnit(&b, r); err != nil {
+	if err := JUnit(&b, r, Link{ID: "0198", URL: "https://judged.example.com/analyses/0198"}); err != nil {
 		t.Fatal(err)
 	}
 	var all junitSuites
@@ -96,7 +96,7 @@ func FuzzJUnit(f *testing.F) {
 		parseJUnit(t, r)
 		// Token by token, as a reader does that knows no structure.
 		var b bytes.Buffer
-		if err := JUnit(&b, r); err != nil {
+		if err := JUnit(&b, r, Link{ID: "0198", URL: "https://judged.example.com/analyses/0198"}); err != nil {
 			t.Fatal(err)
 		}
 		checkPlain(t, b.String(), false)

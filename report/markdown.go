@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/judge"
@@ -17,13 +18,16 @@ import (
 const maxComment = 60_000
 
 // Markdown writes r for a comment on a pull or merge request: GitHub's
-// dialect, which GitLab, Gitea and Bitbucket read too. The error is w's.
-func Markdown(w io.Writer, r *analysis.Result) error {
+// dialect, which GitLab and Gitea read too. It begins with an HTML comment
+// that nobody sees, "<!-- judged: CONFIG -->", by which a bot finds its earlier
+// comment and replaces it. Metrics that passed are folded away, unless they are
+// critical. The error is w's.
+func Markdown(w io.Writer, r *analysis.Result, l Link) error {
 	c := &comment{}
+	c.add(marker(r))
 	c.headline(r)
-	if len(r.Findings) > 0 {
-		c.table(r)
-	}
+	shown, rest := sift(r)
+	c.findings(r, shown)
 	if sentences := next(r); len(sentences) > 0 {
 		c.add("**Next:**\n\n")
 		for _, sentence := range sentences {
@@ -31,13 +35,25 @@ func Markdown(w io.Writer, r *analysis.Result) error {
 		}
 		c.add("\n")
 	}
-	c.reasons(r)
+	c.rest(r, shown, rest)
 	c.warnings(r)
 	c.method(r)
 	c.aspects(r)
 	c.queries(r)
+	c.link(l)
 	_, err := io.WriteString(w, strings.TrimRight(c.b.String(), "\n")+"\n")
 	return err
+}
+
+// marker is what bots search for. Nothing of a name can end the HTML comment.
+func marker(r *analysis.Result) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' || r < utf8.RuneSelf && startsWord(string(r)) {
+			return r
+		}
+		return '_'
+	}, configName(r))
+	return "<!-- judged: " + name + " -->\n\n"
 }
 
 // comment collects the parts of one Markdown.
@@ -58,16 +74,12 @@ func (c *comment) items(parts []string, noun string) {
 }
 
 // details adds a section that a reader opens.
-func (c *comment) details(title string, open bool, head string, parts []string, noun string) {
+func (c *comment) details(title, head string, parts []string, noun string) {
 	if len(parts) == 0 {
 		return
 	}
-	tag := "<details>"
-	if open {
-		tag = "<details open>"
-	}
 	// The blank lines end the HTML, so that what is inside is Markdown.
-	c.add(tag + "<summary>" + title + "</summary>\n\n" + head)
+	c.add("<details><summary>" + title + "</summary>\n\n" + head)
 	c.items(parts, noun)
 	c.add("\n</details>\n\n")
 }
@@ -91,24 +103,74 @@ func (c *comment) headline(r *analysis.Result) {
 	if r.Config != "" {
 		c.add(": " + code(configName(r)))
 	}
+	parts := comparison(r)
+	if len(r.Findings) > 0 {
+		about := score(r)
+		c.add(", " + about[0])
+		parts = append(parts, about[1:]...)
+	}
 	c.add("\n\n")
 	if text := sentence(r); text != "" {
 		c.add("**" + r.Verdict.String() + "**: " + prose(text) + "\n\n")
 	}
-	if parts := comparison(r); len(parts) > 0 {
+	if len(parts) > 0 {
 		c.add("Compared: " + prose(strings.Join(parts, " · ")) + "\n\n")
 	}
 }
 
-func (c *comment) table(r *analysis.Result) {
+// maxRows is how many findings a reader sees before unfolding anything.
+const maxRows = 20
+
+// sift returns the findings that matter, what did not pass and what is critical,
+// and the rest.
+func sift(r *analysis.Result) (shown, rest []judge.Finding) {
+	decides, some := deciders(r.Findings)
+	for _, f := range r.Findings {
+		if (f.Verdict != judge.Pass || some && decides(f)) && len(shown) < maxRows {
+			shown = append(shown, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	return shown, rest
+}
+
+func (c *comment) findings(r *analysis.Result, shown []judge.Finding) {
+	if len(shown) == 0 {
+		return
+	}
+	head, rows := table(r, shown)
+	c.add(head)
+	c.items(rows, "metric")
+	c.add("\n")
+	if _, some := deciders(r.Findings); some {
+		c.add(`\* critical: only these decide the verdict` + "\n\n")
+	}
+	c.items(reasons(shown), "reason")
+	c.add("\n")
+}
+
+func (c *comment) rest(r *analysis.Result, shown, rest []judge.Finding) {
+	title := "More metrics"
+	if len(shown) == 0 {
+		title = "All metrics"
+	}
+	head, rows := table(r, rest)
+	if len(rows) > 0 {
+		rows = append(append(rows, "\n"), reasons(rest)...)
+	}
+	c.details(title+" ("+tally(rest)+")", head, rows, "line")
+}
+
+// table returns a table's head and a row a finding.
+func table(r *analysis.Result, findings []judge.Finding) (head string, rows []string) {
 	decides, some := deciders(r.Findings)
 	title := "interval"
 	if l := commonLevel(r.Findings); l > 0 {
 		title = percentLevel(l) + " interval"
 	}
-	c.add("| metric | baseline | canary | effect | " + title + " | verdict |\n|:--|--:|--:|--:|:-:|:--|\n")
-	var rows []string
-	for _, f := range r.Findings {
+	head = "| metric | baseline | canary | effect | " + title + " | verdict |\n|:--|--:|--:|--:|:-:|:--|\n"
+	for _, f := range findings {
 		name, verdict := code(nameOf(f.Signal)), sign(f.Verdict)+" "+f.Verdict.String()
 		if f.Signal.Critical && some {
 			name += ` \*`
@@ -125,22 +187,17 @@ func (c *comment) table(r *analysis.Result) {
 		rows = append(rows, tableRow(name, prose(level(f.Baseline, f.Signal)), prose(level(f.Canary, f.Signal)),
 			prose(estimate(f)), prose(limits), verdict))
 	}
-	c.items(rows, "metric")
-	c.add("\n")
-	if some {
-		c.add(`\* critical: only these decide the verdict` + "\n\n")
-	}
-	c.add(prose(strings.Join(score(r), " · ")) + "\n\n")
+	return head, rows
 }
 
-func (c *comment) reasons(r *analysis.Result) {
+func reasons(findings []judge.Finding) []string {
 	var parts []string
-	for _, f := range r.Findings {
+	for _, f := range findings {
 		if reason := line(f.Reason); reason != "" {
 			parts = append(parts, "- "+sign(f.Verdict)+" "+code(nameOf(f.Signal))+": "+prose(reason)+"\n")
 		}
 	}
-	c.details("Reasons", r.Verdict != judge.Pass, "", parts, "reason")
+	return parts
 }
 
 func (c *comment) warnings(r *analysis.Result) {
@@ -152,7 +209,7 @@ func (c *comment) warnings(r *analysis.Result) {
 		}
 		parts = append(parts, "- "+listed(names)+": "+prose(w.text)+"\n")
 	}
-	c.details(fmt.Sprintf("Warnings (%d)", len(parts)), false, "", parts, "warning")
+	c.details(fmt.Sprintf("Warnings (%d)", len(parts)), "", parts, "warning")
 }
 
 // method says how each signal was judged.
@@ -170,7 +227,7 @@ func (c *comment) method(r *analysis.Result) {
 			percentLevel(f.Effect.Level), prose(probability(f.PValue)), prose(probability(f.AdjustedPValue)),
 			intervals(f), effectiveN(f)))
 	}
-	c.details("How it was judged", false, head, rows, "metric")
+	c.details("How it was judged", head, rows, "metric")
 }
 
 // splitJudge judges how traffic is split, by margins of its own unless the signal
@@ -208,7 +265,7 @@ func (c *comment) aspects(r *analysis.Result) {
 	}
 	head := "Several judges share the error of one signal; the finding is that of the one in bold.\n\n" +
 		"| metric | judge | measure | effect | interval | p |\n|:--|:--|:--|--:|:-:|--:|\n"
-	c.details("What each judge saw", false, head, rows, "row")
+	c.details("What each judge saw", head, rows, "row")
 }
 
 func (c *comment) queries(r *analysis.Result) {
@@ -231,7 +288,17 @@ func (c *comment) queries(r *analysis.Result) {
 		}
 		parts = append(parts, part)
 	}
-	c.details("Queries", false, "", parts, "metric")
+	c.details("Queries", "", parts, "metric")
+}
+
+// link leads to the analysis.
+func (c *comment) link(l Link) {
+	switch address := l.address(); {
+	case address != "":
+		c.add("[Analysis " + prose(lineOf(l.ID, maxName)) + "](" + strings.ReplaceAll(address, "&", "&amp;") + ")\n")
+	case l.ID != "":
+		c.add("Analysis " + code(lineOf(l.ID, maxName)) + "\n")
+	}
 }
 
 // A query is one of a finding's evidence.

@@ -13,7 +13,7 @@ import (
 func markdown(t *testing.T, r *analysis.Result) string {
 	t.Helper()
 	var b strings.Builder
-	if err := Markdown(&b, r); err != nil {
+	if err := Markdown(&b, r, Link{ID: "0198c0de-0000-7000-8000-000000000000", URL: "https://judged.example.com/analyses/1?a=b&c=d"}); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -67,13 +67,15 @@ func TestMarkdownFitsIntoAComment(t *testing.T) {
 	for _, n := range []int{40, 300, 1000} {
 		got := markdown(t, result(judge.Decide(findings[:n], 0.05)))
 		checkMarkdown(t, got)
-		if !strings.HasPrefix(got, "### ❌ FAIL") || !strings.Contains(got, "| `metric 0` |") || !strings.Contains(got, "left out") {
+		if !strings.HasPrefix(got, "<!-- judged: checkout -->\n\n### ❌ FAIL") || !strings.Contains(got, "| `metric 0` |") || !strings.Contains(got, "left out") {
 			t.Errorf("%d findings: %.3000s", n, got)
 		}
 	}
 }
 
-var summaryTag = regexp.MustCompile(`^<details( open)?><summary>[A-Z][A-Za-z0-9 ()]+</summary>$`)
+var summaryTag = regexp.MustCompile(`^<details><summary>[A-Z][A-Za-z0-9 (),]+</summary>$`)
+
+var markerLine = regexp.MustCompile(`^<!-- judged: [A-Za-z0-9_.-]+ -->$`)
 
 // checkMarkdown checks the structure that no text may break: tables, code
 // blocks and sections.
@@ -94,6 +96,14 @@ func checkMarkdown(t *testing.T, s string) {
 			}
 		case strings.HasPrefix(l, "```") && strings.Trim(l, "`") == "":
 			fence = l
+		case strings.HasPrefix(l, "<!--"):
+			if !markerLine.MatchString(l) {
+				t.Errorf("the marker: %q", l)
+			}
+		case strings.HasPrefix(l, "[Analysis "):
+			if l != "[Analysis 0198c0de-0000-7000-8000-000000000000](https://judged.example.com/analyses/1?a=b&amp;c=d)" {
+				t.Errorf("the link: %q", l)
+			}
 		case strings.HasPrefix(l, "<details"):
 			sections++
 			if !summaryTag.MatchString(l) || sections > 1 {
@@ -123,6 +133,57 @@ func checkMarkdown(t *testing.T, s string) {
 	}
 	if fence != "" || sections != 0 {
 		t.Errorf("open at the end: fence %q, %d sections", fence, sections)
+	}
+}
+
+// No name ends the marker, and no address is anything but one.
+func TestMarkdownMarkerAndLink(t *testing.T) {
+	for name, want := range map[string]string{
+		"checkout.eu-1_a":       "<!-- judged: checkout.eu-1_a -->",
+		"--><script>x</script>": "<!-- judged: --__script_x__script_ -->",
+		"":                      "<!-- judged: judged -->",
+	} {
+		r := passing()
+		r.Config = name
+		if got, _, _ := strings.Cut(markdown(t, r), "\n"); got != want {
+			t.Errorf("config %q: got %q, want %q", name, got, want)
+		}
+	}
+	for address, want := range map[string]bool{
+		"https://judged.example.com/analyses/0198": true, "http://127.0.0.1:8390/a?b=c&d=%20": true,
+		"": false, "javascript:alert(1)": false, "https://x) [y](http://z": false, "https://x\ny": false, "//x": false, "https://x|y": false,
+		"https://" + strings.Repeat("x", 3000): false,
+	} {
+		if got := (Link{URL: address}).address() != ""; got != want {
+			t.Errorf("%q is shown as a link: %v", address, got)
+		}
+	}
+	var b strings.Builder
+	if err := Markdown(&b, passing(), Link{ID: "0198`*c"}); err != nil || !strings.HasSuffix(b.String(), "\nAnalysis ``0198`*c``\n") {
+		t.Errorf("%v: %s", err, b.String())
+	}
+}
+
+// Folded is only what passed and is not critical; many rows are folded, too.
+func TestMarkdownShowsWhatMatters(t *testing.T) {
+	for what, c := range map[string]struct {
+		result        *analysis.Result
+		shown, folded []string
+	}{
+		"fail": {failing(), []string{"latency-p99", "errors", "cpu per request"}, []string{"memory", "cache hits", "queue lag"}},
+		"pass": {passing(), []string{"latency-p99"}, []string{"memory", "cache hits", "queue lag"}},
+	} {
+		open, folds, _ := strings.Cut(markdown(t, c.result), "<details>")
+		for _, name := range c.shown {
+			if !strings.Contains(open, "| `"+name+"`") {
+				t.Errorf("%s: %s is not shown:\n%s", what, name, open)
+			}
+		}
+		for _, name := range c.folded {
+			if strings.Contains(open, "| `"+name+"`") || !strings.Contains(folds, "| `"+name+"`") {
+				t.Errorf("%s: %s is not folded:\n%s", what, name, open)
+			}
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func next(r *analysis.Result) []string {
 
 func nextError(r *analysis.Result) []string {
 	if len(r.Findings) == 0 {
-		return []string{"nothing was compared, so nothing is known: check that the config has metrics, then judge again."}
+		return []string{"nothing was compared, so nothing is known: mend what the reason names, then judge again."}
 	}
 	decides, _ := deciders(r.Findings)
 	var broken []string

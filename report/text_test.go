@@ -106,8 +106,8 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 func TestWriteErrors(t *testing.T) {
 	for name, err := range map[string]error{
 		"Text":     Text(brokenWriter{}, failing(), TextOptions{}),
-		"Markdown": Markdown(brokenWriter{}, failing()),
-		"JUnit":    JUnit(brokenWriter{}, failing()),
+		"Markdown": Markdown(brokenWriter{}, failing(), Link{}),
+		"JUnit":    JUnit(brokenWriter{}, failing(), Link{}),
 	} {
 		if !errors.Is(err, errBroken) {
 			t.Errorf("%s to a broken pipe: got %v", name, err)

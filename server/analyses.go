@@ -37,6 +37,7 @@ type analysisService struct {
 	looks   *schedule.Worker
 	version string
 	live    int
+	link    func(id string) string
 	now     func() time.Time
 }
 
@@ -116,6 +117,7 @@ func (s *analysisService) start(ctx context.Context, r *judgedv1.StartAnalysisRe
 	s.guard.audit(ctx, what, fmt.Sprintf("config %s revision %d", config.GetName(), revision), false)
 	s.herald.wake(tasks)
 	s.looks.Wake()
+	a.Url = s.link(a.GetId())
 	return a, nil
 }
 
@@ -359,7 +361,16 @@ func (s *analysisService) find(ctx context.Context, id string) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(row)
+	return s.read(row)
+}
+
+// read returns a stored analysis as callers see it.
+func (s *analysisService) read(row store.Analysis) (*kept, error) {
+	k, err := read(row)
+	if err == nil {
+		k.state.Url = s.link(row.ID)
+	}
+	return k, err
 }
 
 // found returns an analysis that the caller may do something to.
@@ -445,7 +456,7 @@ func (s *analysisService) ListAnalyses(ctx context.Context, request *connect.Req
 	response := &judgedv1.ListAnalysesResponse{}
 	bytes := 0
 	for i, row := range rows {
-		k, err := read(row)
+		k, err := s.read(row)
 		if err != nil {
 			return nil, err
 		}

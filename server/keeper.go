@@ -43,6 +43,13 @@ func (k *keeper) keep(ctx context.Context, t store.Task) error {
 			next = time.Second
 		}
 	}
+	documents, err := k.store.ForgetDocuments(ctx, k.now(), keepBatch)
+	if err != nil {
+		return err
+	}
+	if documents == keepBatch {
+		next = time.Second
+	}
 	if k.retention.Audit > 0 {
 		if err := k.store.ForgetEvents(ctx, k.now().Add(-k.retention.Audit), 10*keepBatch); err != nil {
 			return err

@@ -50,7 +50,7 @@ func write(tenant string, a *judgedv1.Analysis, judgment *judgedv1.Judgment) (st
 	}
 	detail := shallow(a)
 	detail.Id, detail.Config, detail.Judgment, detail.State, detail.Looks, detail.Version = "", nil, nil, 0, 0, 0 // as read fills them in
-	detail.CreateTime, detail.UpdateTime, detail.EndTime = nil, nil, nil
+	detail.CreateTime, detail.UpdateTime, detail.EndTime, detail.Url = nil, nil, nil, ""
 	var err error
 	if row.Detail, err = pack(detail); err != nil {
 		return row, err

@@ -43,6 +43,8 @@ type Options struct {
 	Tracer trace.TracerProvider
 	// Retention says when what has ended is forgotten.
 	Retention Retention
+	// Kayenta fits Kayenta's interface to its clients.
+	Kayenta Kayenta
 
 	// Sources are the backends that configs can name. Callers choose among
 	// them and can reach no other. The server does not close them.
@@ -96,6 +98,16 @@ type Limits struct {
 	Configs int
 	// Revisions is how many revisions of a config are kept. Default 1000.
 	Revisions int
+}
+
+// Kayenta fits Kayenta's interface to its clients. A zero field has its default.
+type Kayenta struct {
+	// StorageAccounts are the names by which clients mean this server's store.
+	// Default judged.
+	StorageAccounts []string
+	// PrometheusScopeLabel is the label of instances for queries by resource type.
+	// Default instance.
+	PrometheusScopeLabel string
 }
 
 // Retention says when what has ended is forgotten. A zero field has its default,

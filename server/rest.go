@@ -105,6 +105,14 @@ var httpStatus = map[connect.Code]int{
 	connect.CodeNotFound:          http.StatusNotFound,
 	connect.CodeResourceExhausted: http.StatusTooManyRequests,
 	connect.CodeUnavailable:       http.StatusServiceUnavailable,
+	// What sources and stores add for those who are not called as REST.
+	connect.CodeAlreadyExists:      http.StatusConflict,
+	connect.CodeAborted:            http.StatusConflict,
+	connect.CodeFailedPrecondition: http.StatusBadRequest,
+	connect.CodeOutOfRange:         http.StatusBadRequest,
+	connect.CodeUnknown:            http.StatusBadGateway,
+	connect.CodeDeadlineExceeded:   http.StatusGatewayTimeout,
+	connect.CodeCanceled:           499, // nobody reads it
 }
 
 // writeStatus writes e as a google.rpc.Status, the form of all REST errors.
@@ -113,11 +121,14 @@ func writeStatus(w http.ResponseWriter, e *connect.Error) {
 	for _, d := range e.Details() {
 		s.Details = append(s.Details, &anypb.Any{TypeUrl: "type.googleapis.com/" + d.Type(), Value: d.Bytes()})
 	}
-	code, ok := httpStatus[e.Code()]
-	if !ok {
-		code = http.StatusInternalServerError
+	writeJSON(w, statusOf(e.Code()), s)
+}
+
+func statusOf(code connect.Code) int {
+	if status, ok := httpStatus[code]; ok {
+		return status
 	}
-	writeJSON(w, code, s)
+	return http.StatusInternalServerError
 }
 
 func writeJSON(w http.ResponseWriter, code int, s *status.Status) {

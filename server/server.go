@@ -75,7 +75,6 @@ func New(o Options) (*Server, error) {
 	})
 	k := &keeper{store: s.store, retention: o.Retention, now: o.Now, log: o.Logger}
 	s.work = []*schedule.Worker{looks, h.worker, schedule.New(schedule.Options{Kind: keepKind, Queue: s.store, Do: k.keep, Limit: 1, Poll: 5 * time.Second, Now: o.Now, Log: o.Logger})}
-	telemetry.working(s.work)
 	rpc := connect.WithHandlerOptions(
 		codecs(),
 		connect.WithConditionalHandlerOptions(func(spec connect.Spec) []connect.HandlerOption {
@@ -97,9 +96,12 @@ func New(o Options) (*Server, error) {
 	configs := &configService{
 		store: s.store, guard: g, herald: h, sources: o.Sources, constraints: o.Constraints, calendars: o.Calendars, bounds: store.Bounds{Configs: o.Limits.Configs, Revisions: o.Limits.Revisions}, now: o.Now,
 	}
+	spinnaker := kayentaService(s.store, configs, g, o)
+	s.work = append(s.work, spinnaker.Worker())
+	telemetry.working(s.work)
 	analyses := &analysisService{
 		store: s.store, configs: configs, guard: g, sources: o.Sources, hub: s.hub, herald: h, looks: looks, version: o.Version,
-		live: o.Limits.LiveAnalyses, now: o.Now,
+		live: o.Limits.LiveAnalyses, link: o.link, now: o.Now,
 	}
 	mux := http.NewServeMux()
 	var services []*vanguard.Service
@@ -129,7 +131,7 @@ func New(o Options) (*Server, error) {
 	mux.Handle(grpcreflect.NewHandlerV1Alpha(reflector, connect.WithReadMaxBytes(64<<10)))
 	mux.HandleFunc("/", unknownPath)
 
-	refusal := refusal{rpc: connect.NewErrorWriter(rpc)}
+	refusal := refusal{rpc: connect.NewErrorWriter(rpc), dialects: deployers(mux, analyses, spinnaker, g, o)}
 	g.refusal = refusal
 	mux.Handle(eventsPath, analyses.events(refusal, o.keepAlive))
 	mux.Handle(reportPath, analyses.report(refusal))

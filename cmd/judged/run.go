@@ -13,9 +13,9 @@ import (
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/config"
-	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/metrics"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
+	"github.com/judged-dev/judged/report"
 )
 
 type runCommand struct {
@@ -27,7 +27,8 @@ type runCommand struct {
 	Duration time.Duration     `placeholder:"DURATION" help:"How long to look after the warm-up, instead of the config's."`
 	Server   string            `placeholder:"URL" help:"Let this judged server judge: it asks its own sources."`
 	From     string            `placeholder:"ID|FILE" help:"Judge again what an analysis of --server saw, or a saved recording."`
-	Timeout  time.Duration     `default:"5m" help:"Give up after this time."`
+	Timeout  time.Duration     `placeholder:"DURATION" help:"Give up after this time. Default 5m; with --server when the analysis must have ended."`
+	gate
 	credentials
 	output
 	policy
@@ -39,45 +40,98 @@ func (runCommand) Help() string {
 A metric's source is a name from --sources, the path of a recording (relative to
 the config) or the http(s) URL of a Prometheus.
 
+With --server a judged server does that, and this command is the gate of a pipeline:
+it starts an analysis, prints a line a look on standard error, goes on when the
+connection breaks or the server is restarted, and exits by the verdict. The time
+until now is judged, unless --live or a start makes the server watch the release.
+When the command is interrupted (SIGINT, SIGTERM) or --timeout is over, it cancels
+its analysis, unless --keep is given; --wait lets go of it without that.
+
 Examples:
   judged run examples/shop/canary.yaml
   judged run canary.yaml --sources judged.yaml --canary version=v1.9.0 --start 2026-11-21T10:00:00Z
-  judged run canary.yaml --format junit > report.xml
-  judged run canary.yaml --server https://judged.example.com
+  judged run canary.yaml --write junit=report.xml --write markdown=comment.md
   judged run canary.yaml --on-inconclusive pass   # promote unless it is worse
+
+  judged run canary.yaml --server https://judged.example.com
+  judged run --server URL --stored checkout@7 --canary version=v1.9.0 --live --key checkout-v1.9.0
+  id=$(judged run --server URL --stored checkout --canary version=v1.9.0 --live --wait 0)
+  judged run --server URL --analysis "$id"        # its verdict, later
+
   judged run --from 0198c0de-… --server URL       # the same data, judged again
   judged run --from 0198c0de-… --server URL canary.yaml   # with other margins or judges
 
-Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not judge.`
+Exit codes: 0 PASS, 1 FAIL, 2 INCONCLUSIVE, 3 could not judge; --wait 0: 0 started.
+--on-error is also for a server that cannot be reached, a time that is over and an
+analysis that expired. Files of --write are written then, too, and say ERROR.`
 }
+
+// localTimeout is how long judging without a server may take.
+const localTimeout = 5 * time.Minute
 
 // Run judges here or on a server, prints the result and exits by the verdict.
 func (c runCommand) Run(ctx context.Context, w world) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no judgment within %v (see --timeout)", c.Timeout))
-	defer cancel()
-	switch {
-	case c.From != "":
+	if err := c.complete(w); err != nil {
+		return err
+	}
+	limit := c.Timeout
+	if limit == 0 && (c.Server == "" || c.From != "") {
+		limit = localTimeout
+	}
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, tooLateError{"no verdict within " + limit.String() + " (see --timeout)"})
+		defer cancel()
+	}
+	if c.From != "" {
 		return judgeRecorded(ctx, w, c.From, c.Server, c.credentials, c.Config, c.output, c.policy)
-	case c.Config == "":
-		return errors.New("CONFIG is missing: the file that says what to compare (or --from, to judge a recording again)")
 	}
-	cfg, err := config.Load(c.Config)
-	if err != nil {
-		return err
-	}
-	c.override(&cfg)
-	judgeIt := c.here
 	if c.Server != "" {
-		judgeIt = c.there
+		return c.there(ctx, w)
 	}
-	result, err := judgeIt(ctx, cfg, w)
+	result, err := c.here(ctx, w)
 	if err != nil {
+		return c.without(w, err, &judgedv1.Analysis{})
+	}
+	return c.with(w, result, report.Link{})
+}
+
+// complete checks that the command line makes sense as a whole.
+func (c *runCommand) complete(w world) error {
+	if c.Server == "" && (c.Stored != "" || c.Analysis != "") {
+		c.Server = w.getenv("JUDGED_SERVER")
+	}
+	if c.From != "" {
+		return c.gate.absent("--from judges a recording again")
+	}
+	named := 0
+	for _, what := range []string{c.Config, c.Stored, c.Analysis} {
+		if what != "" {
+			named++
+		}
+	}
+	switch {
+	case c.Server == "" && (c.Stored != "" || c.Analysis != ""):
+		return errors.New("--stored and --analysis need --server (or JUDGED_SERVER): the judged server that has them")
+	case c.Server == "" && c.Config == "":
+		return errors.New("CONFIG is missing: the file that says what to compare (or --from, to judge a recording again)")
+	case c.Server == "":
+		return c.gate.absent("there is no --server")
+	case c.Sources != "":
+		return errors.New("--sources is for judging here; a server has its own")
+	case named != 1:
+		return errors.New("what is to be judged? Give one of CONFIG, a file; --stored NAME, a config of the server; or --analysis ID, which was started before")
+	default:
+		return nil
+	}
+}
+
+// with prints a result and exits by its verdict.
+func (c runCommand) with(w world, r *analysis.Result, l report.Link) error {
+	if err := c.printLinked(w, r, l); err != nil {
 		return err
 	}
-	if err := c.print(w, result); err != nil {
-		return err
-	}
-	return c.exit(result.Verdict)
+	return c.exit(r.Verdict)
 }
 
 // override puts the command line's scopes and times into the config.
@@ -103,7 +157,12 @@ func set(m *map[string]string, name, value string) {
 	(*m)[name] = value
 }
 
-func (c runCommand) here(ctx context.Context, cfg analysis.Config, w world) (*analysis.Result, error) {
+func (c runCommand) here(ctx context.Context, w world) (*analysis.Result, error) {
+	cfg, err := config.Load(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	c.override(&cfg)
 	sources, err := openSources(cfg, c.Config, c.Sources)
 	if err != nil {
 		return nil, err
@@ -114,41 +173,6 @@ func (c runCommand) here(ctx context.Context, cfg analysis.Config, w world) (*an
 		return nil, err
 	}
 	return analysis.Run(ctx, cfg, sources, window, history)
-}
-
-func (c runCommand) there(ctx context.Context, cfg analysis.Config, w world) (*analysis.Result, error) {
-	if c.Sources != "" {
-		return nil, errors.New("--sources is for judging here; a server has its own")
-	}
-	server, err := c.connect(c.Server)
-	if err != nil {
-		return nil, err
-	}
-	message := wire.ConfigProto(cfg)
-	if written, err := parseConfig(c.Config); err != nil {
-		return nil, err
-	} else if written.GetWindows() != nil {
-		message.Windows = written.GetWindows() // for the server alone: here nothing is deployed
-	}
-	request := &judgedv1.StartAnalysisRequest{Config: &judgedv1.StartAnalysisRequest_Inline{Inline: message}}
-	if cfg.Schedule.Start.IsZero() {
-		// Without a start a server would watch from now on; here the time until now
-		// is judged, as it would be without a server.
-		window, _, err := cfg.Schedule.Window(w.now())
-		if err != nil {
-			return nil, err
-		}
-		request.Window = wire.WindowProto(window)
-	}
-	started, err := server.StartAnalysis(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	ended, err := server.WaitForVerdict(ctx, started.GetId())
-	if err != nil {
-		return nil, err
-	}
-	return wire.Result(ended.GetJudgment()), nil
 }
 
 // openSources returns the sources of a settings file and those that the

@@ -43,6 +43,7 @@ func serverOptions(ctx context.Context, s *judgedv1.Settings, sources *analysis.
 			RequestTimeout: l.GetRequestTimeout().AsDuration(), Looks: int(l.GetLooks()), AnalysisTimeout: l.GetLookTimeout().AsDuration(),
 			LiveAnalyses: int(l.GetLiveAnalyses()), Configs: int(l.GetConfigs()), Revisions: int(l.GetRevisions()),
 		},
+		Kayenta:   server.Kayenta{StorageAccounts: s.GetKayenta().GetStorageAccounts(), PrometheusScopeLabel: s.GetKayenta().GetPrometheusScopeLabel()},
 		Retention: server.Retention{Analyses: r.GetAnalyses().AsDuration(), Audit: r.GetAudit().AsDuration()},
 	}
 	var errs []error

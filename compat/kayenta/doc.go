@@ -17,4 +17,11 @@
 // the errors say is ours: they name the field. Requests are limited in the
 // depth of nesting, the number of values and the size of the answer, far
 // beyond what Kayenta sends.
+//
+// The package also holds the documents and rules of Kayenta's own interface,
+// on which package rest builds the service: a Config and the queries that it
+// asks (Config.Query), the series of both sides and their pairs (MetricSets,
+// Mix, Judge), requests and statuses of canaries, and the plan of a standalone
+// analysis (PlanStandalone). They keep nothing and call nobody. Documents that
+// are refused give an *Error, whose Kind says how Kayenta would answer.
 package kayenta

@@ -404,8 +404,9 @@ func parseDouble(s string) (v float64, null bool, err error) {
 }
 
 // shorten cuts s down to what fits into a message.
-func shorten(s string) string {
-	const limit = 60
+func shorten(s string) string { return shortenTo(s, 60) }
+
+func shortenTo(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

@@ -36,14 +36,14 @@ func (r *Request) Judge(seed int64) (*Result, error) {
 // at the settings of no others.
 func (r *Request) resolve() (mannwhitney.Config, error) {
 	config := mannwhitney.Config{
-		Weights:  r.config.classifier.weights,
-		Pass:     *r.thresholds.pass,
-		Marginal: *r.thresholds.marginal,
+		Weights:  r.config.Classifier.GroupWeights,
+		Pass:     *r.thresholds.Pass,
+		Marginal: *r.thresholds.Marginal,
 	}
-	first := make(map[string]int, len(r.config.metrics))
-	for i, m := range r.config.metrics {
-		if _, known := first[m.name]; !known && m.named {
-			first[m.name] = i
+	first := make(map[string]int, len(r.config.Metrics))
+	for i, m := range r.config.Metrics {
+		if _, known := first[m.Name]; !known && m.named {
+			first[m.Name] = i
 		}
 	}
 	groupBytes := make(map[string]int, len(first)) // of the metrics in use
@@ -54,7 +54,7 @@ func (r *Request) resolve() (mannwhitney.Config, error) {
 			if !known {
 				continue // the judge reports it
 			}
-			m, err := r.config.metrics[i].resolve()
+			m, err := r.config.Metrics[i].resolve()
 			if err != nil {
 				return config, within("canaryConfig", within("metrics", withinElement(i, err)))
 			}
@@ -71,14 +71,14 @@ func (r *Request) resolve() (mannwhitney.Config, error) {
 	return config, nil
 }
 
-func (m *metric) resolve() (mannwhitney.Metric, error) {
+func (m *Metric) resolve() (mannwhitney.Metric, error) {
 	s, err := settings(m.configurations)
 	switch {
 	case err != nil:
-	case m.groups == nil && !s.Muted: // Kayenta does not look at those of muted metrics
+	case m.Groups == nil && !s.Muted: // Kayenta does not look at those of muted metrics
 		err = missing("groups", "a list, which may be empty")
 	case s.Outliers == mannwhitney.RemoveOutliers && !(s.OutlierFactor > 0):
 		err = &fieldError{"analysisConfigurations.canary.outliers.outlierFactor", fmt.Errorf("is %v, want more than 0 with strategy remove", s.OutlierFactor)}
 	}
-	return mannwhitney.Metric{Name: m.name, Groups: m.groups, Settings: s}, err
+	return mannwhitney.Metric{Name: m.Name, Groups: m.Groups, Settings: s}, err
 }

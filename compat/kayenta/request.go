@@ -18,8 +18,8 @@ type Request struct {
 	// Pairs are the metricSetPairList.
 	Pairs []Pair
 
-	config     *canaryConfig
-	thresholds *thresholds
+	config     *Config // Metrics and Classifier only
+	thresholds *Thresholds
 }
 
 // Pair is a MetricSetPair: two series of one metric. What a judge does not
@@ -32,26 +32,6 @@ type Pair struct {
 	Tags                map[string]string
 	Control, Experiment []float64
 }
-
-type canaryConfig struct {
-	metrics    []metric
-	hasMetrics bool
-	classifier *classifier
-}
-
-type metric struct {
-	name  string
-	named bool
-	// groups is nil if absent.
-	groups         []string
-	configurations any // analysisConfigurations
-}
-
-type classifier struct {
-	weights []mannwhitney.GroupWeight
-}
-
-type thresholds struct{ pass, marginal *float64 }
 
 // DecodeRequest reads {canaryConfig, scoreThresholds, metricSetPairList} and
 // an optional id. As in Kayenta, unknown fields are ignored, names are
@@ -80,7 +60,7 @@ func (r *Request) decode(p *parser) error {
 	err := p.object(func(name string) (err error) {
 		switch name {
 		case "canaryConfig":
-			r.config, err = optional(p, p.canaryConfig)
+			r.config, err = optional(p, p.judgedConfig)
 		case "scoreThresholds":
 			r.thresholds, err = optional(p, p.thresholds)
 		case "metricSetPairList":
@@ -105,6 +85,11 @@ func (r *Request) decode(p *parser) error {
 	if err := p.end(); err != nil {
 		return err
 	}
+	return r.complete(hasPairs)
+}
+
+// complete checks that nothing is missing that a judgment needs.
+func (r *Request) complete(hasPairs bool) error {
 	switch {
 	case r.config == nil:
 		return missing("canaryConfig", "an object")
@@ -112,13 +97,13 @@ func (r *Request) decode(p *parser) error {
 		return missing("scoreThresholds", "an object {pass, marginal}")
 	case !hasPairs:
 		return missing("metricSetPairList", "a list, which may be empty")
-	case len(r.Pairs) > 0 && !r.config.hasMetrics:
+	case len(r.Pairs) > 0 && r.config.Metrics == nil:
 		return missing("canaryConfig.metrics", "a list")
-	case r.config.classifier == nil:
+	case r.config.Classifier == nil:
 		return missing("canaryConfig.classifier", "an object, which may be empty")
-	case r.thresholds.pass == nil:
+	case r.thresholds.Pass == nil:
 		return missing("scoreThresholds.pass", "a number")
-	case r.thresholds.marginal == nil:
+	case r.thresholds.Marginal == nil:
 		return missing("scoreThresholds.marginal", "a number")
 	}
 	return nil
@@ -157,78 +142,95 @@ func (p *parser) fields(field func(name string) error) error {
 	return p.object(func(name string) error { return within(name, field(name)) })
 }
 
-func (p *parser) canaryConfig() (*canaryConfig, error) {
-	c := new(canaryConfig)
-	err := p.fields(func(name string) (err error) {
-		switch name {
-		case "metrics":
-			c.metrics, c.hasMetrics = nil, !p.null()
-			if c.hasMetrics {
-				c.metrics, err = list(p, p.metric)
-			}
-		case "classifier":
-			c.classifier, err = optional(p, p.classifier)
-		default:
-			err = p.skip()
-		}
-		return err
-	})
-	return c, err
-}
-
-func (p *parser) metric() (metric, error) {
-	var m metric
-	err := p.fields(func(name string) (err error) {
-		switch name {
-		case "name":
-			m.name, m.named, err = p.stringValue()
-		case "groups":
-			m.groups = nil
-			if !p.null() {
-				m.groups, err = list(p, p.presentString)
-			}
-		case "analysisConfigurations":
-			if !p.null() && p.peek() != '{' {
-				return p.wrongType("an object")
-			}
-			m.configurations, err = p.value()
-		default:
-			err = p.skip()
-		}
-		return err
-	})
-	return m, err
-}
-
-func (p *parser) classifier() (*classifier, error) {
-	c := new(classifier)
+// judgedConfig reads what a judge needs of a config, and skips the rest.
+func (p *parser) judgedConfig() (*Config, error) {
+	c := new(Config)
 	err := p.fields(func(name string) error {
-		if name != "groupWeights" {
-			return p.skip()
-		}
-		c.weights = nil
-		if p.null() {
-			return nil
-		}
-		return p.fields(func(group string) error {
-			if err := p.item(); err != nil {
-				return err
-			}
-			v, null, err := p.double()
-			if null {
-				err = errors.New("is null, want a number")
-			}
-			c.weights = append(c.weights, mannwhitney.GroupWeight{Group: group, Weight: v})
-			return err
+		return c.judgedField(p, name, func() (Metric, error) {
+			var m Metric
+			err := p.fields(func(name string) error { return m.judgedField(p, name) })
+			return m, err
 		})
 	})
 	return c, err
 }
 
-func (p *parser) thresholds() (*thresholds, error) {
-	t := new(thresholds)
+// judgedField reads a field that matters to a judge, or skips it.
+func (c *Config) judgedField(p *parser, name string, metric func() (Metric, error)) (err error) {
+	switch name {
+	case "metrics":
+		c.Metrics = nil
+		if !p.null() {
+			c.Metrics, err = list(p, metric)
+		}
+	case "classifier":
+		c.Classifier, err = optional(p, p.classifier)
+	default:
+		err = p.skip()
+	}
+	return err
+}
+
+func (m *Metric) judgedField(p *parser, name string) (err error) {
+	switch name {
+	case "name":
+		m.Name, m.named, err = p.stringValue()
+	case "groups":
+		m.Groups, err = p.strings()
+	case "analysisConfigurations":
+		if !p.null() && p.peek() != '{' {
+			return p.wrongType("an object")
+		}
+		m.configurations, err = p.value()
+	default:
+		err = p.skip()
+	}
+	return err
+}
+
+// strings reads a list of strings, nil for null.
+func (p *parser) strings() ([]string, error) {
+	if p.null() {
+		return nil, nil
+	}
+	return list(p, p.presentString)
+}
+
+func (p *parser) classifier() (*Classifier, error) {
+	c := new(Classifier)
+	err := p.fields(func(name string) (err error) {
+		switch name {
+		case "groupWeights":
+			c.GroupWeights = nil
+			if p.null() {
+				return nil
+			}
+			c.GroupWeights = []mannwhitney.GroupWeight{}
+			return p.fields(func(group string) error {
+				if err := p.item(); err != nil {
+					return err
+				}
+				v, null, err := p.double()
+				if null {
+					err = errors.New("is null, want a number")
+				}
+				c.GroupWeights = append(c.GroupWeights, mannwhitney.GroupWeight{Group: group, Weight: v})
+				return err
+			})
+		case "scoreThresholds":
+			c.ScoreThresholds, err = optional(p, p.thresholds)
+		default:
+			err = p.skip()
+		}
+		return err
+	})
+	return c, err
+}
+
+func (p *parser) thresholds() (*Thresholds, error) {
+	t := new(Thresholds)
 	err := p.fields(func(name string) error {
-		to := map[string]**float64{"pass": &t.pass, "marginal": &t.marginal}[name]
+		to := map[string]**float64{"pass": &t.Pass, "marginal": &t.Marginal}[name]
 		if to == nil {
 			return p.skip()
 		}
@@ -246,49 +248,62 @@ func (p *parser) pair() (Pair, error) {
 	var pair Pair
 	hasName := false
 	err := p.fields(func(name string) (err error) {
-		switch name {
-		case "name":
+		if name == "name" {
 			pair.Name, hasName, err = p.stringValue()
-		case "id":
-			id, present, err := p.stringValue()
-			pair.ID = &id
-			if !present {
-				pair.ID = nil
-			}
 			return err
-		case "tags":
-			pair.Tags, err = p.tags()
-		case "values":
-			pair.Control, pair.Experiment = nil, nil
-			if p.null() {
-				return nil
-			}
-			return p.fields(func(side string) (err error) {
-				switch {
-				case side == "control":
-					pair.Control, err = p.series()
-				case side == "experiment":
-					pair.Experiment, err = p.series()
-				default:
-					err = p.skip()
-				}
-				return err
-			})
-		default:
-			err = p.skip()
 		}
-		return err
+		return pair.field(p, name)
 	})
-	switch {
-	case err != nil:
-	case !hasName:
-		err = missing("name", "the name of a metric of the config")
-	case pair.Control == nil:
-		err = missing("values.control", "a list of numbers")
-	case pair.Experiment == nil:
-		err = missing("values.experiment", "a list of numbers")
+	if err == nil {
+		err = pair.complete(hasName)
 	}
 	return pair, err
+}
+
+// field reads any field but the name, or skips it.
+func (pair *Pair) field(p *parser, name string) (err error) {
+	switch name {
+	case "id":
+		id, present, err := p.stringValue()
+		pair.ID = &id
+		if !present {
+			pair.ID = nil
+		}
+		return err
+	case "tags":
+		pair.Tags, err = p.tags()
+	case "values":
+		pair.Control, pair.Experiment = nil, nil
+		if p.null() {
+			return nil
+		}
+		return p.fields(func(side string) (err error) {
+			switch {
+			case side == "control":
+				pair.Control, err = p.series()
+			case side == "experiment":
+				pair.Experiment, err = p.series()
+			default:
+				err = p.skip()
+			}
+			return err
+		})
+	default:
+		err = p.skip()
+	}
+	return err
+}
+
+func (pair *Pair) complete(hasName bool) error {
+	switch {
+	case !hasName:
+		return missing("name", "the name of a metric of the config")
+	case pair.Control == nil:
+		return missing("values.control", "a list of numbers")
+	case pair.Experiment == nil:
+		return missing("values.experiment", "a list of numbers")
+	}
+	return nil
 }
 
 // series reads a list of numbers, nil for null.

@@ -96,7 +96,7 @@ func TestSettings(t *testing.T) {
 		}
 		want := standard
 		change(&want)
-		got, err := settings(r.config.metrics[0].configurations)
+		got, err := settings(r.config.Metrics[0].configurations)
 		if err != nil || got != want {
 			t.Errorf("%s: %+v (%v), want %+v", text, got, err, want)
 		}

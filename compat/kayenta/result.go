@@ -1,6 +1,7 @@
 package kayenta
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -52,20 +53,7 @@ func (r *Result) AppendJSON(b []byte) []byte {
 func appendResult(b []byte, r *mannwhitney.Result, p *Pair) []byte {
 	b = appendString(append(b, `{"name":`...), r.Name)
 	if p.Tags != nil {
-		b = append(b, `,"tags":{`...)
-		names := make([]string, 0, len(p.Tags))
-		for name := range p.Tags {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		for i, name := range names {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = appendString(b, name)
-			b = appendString(append(b, ':'), p.Tags[name])
-		}
-		b = append(b, '}')
+		b = appendTags(append(b, `,"tags":`...), p.Tags)
 	}
 	if p.ID != nil {
 		b = appendString(append(b, `,"id":`...), *p.ID)
@@ -92,6 +80,20 @@ func appendResult(b []byte, r *mannwhitney.Result, p *Pair) []byte {
 	}
 	b = strconv.AppendBool(append(b, `,"critical":`...), r.Critical)
 	b = strconv.AppendBool(append(b, `,"muted":`...), r.Muted)
+	return append(b, '}')
+}
+
+func appendTags(b []byte, tags map[string]string) []byte { return appendMap(b, tags, appendString) }
+
+// appendMap appends an object with its names sorted.
+func appendMap[T any](b []byte, m map[string]T, value func([]byte, T) []byte) []byte {
+	b = append(b, '{')
+	for i, name := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = value(append(appendString(b, name), ':'), m[name])
+	}
 	return append(b, '}')
 }
 

@@ -15,9 +15,9 @@ import (
 	"testing"
 )
 
-// vectorFile holds requests and what Kayenta's compiled judge answers. It is
-// kept outside of the repository.
-const vectorFile = "../../../shared/data/kayenta/vectors-shared.jsonl"
+// vectorFolder holds what Kayenta's compiled classes answer to many inputs. It
+// is kept outside of the repository.
+const vectorFolder = "../../../shared/data/kayenta/"
 
 // vectorSeed is the seed of java.util.Random with which the vectors' noise was
 // made.
@@ -55,8 +55,11 @@ func (n *number) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-func readVectors(tb testing.TB) []vector {
-	file, err := os.Open(vectorFile)
+func readVectors(tb testing.TB) []vector { return readVectorFile[vector](tb, "vectors-shared.jsonl") }
+
+// readVectorFile reads one vector a line.
+func readVectorFile[T any](tb testing.TB, name string) []T {
+	file, err := os.Open(vectorFolder + name)
 	if errors.Is(err, fs.ErrNotExist) {
 		tb.Skipf("Kayenta's vectors are not here: %v", err)
 	}
@@ -64,11 +67,11 @@ func readVectors(tb testing.TB) []vector {
 		tb.Fatal(err)
 	}
 	defer file.Close()
-	var vectors []vector
+	var vectors []T
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
-		var v vector
+		var v T
 		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
 			tb.Fatal(err)
 		}

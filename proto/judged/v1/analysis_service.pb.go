@@ -135,7 +135,10 @@ type Analysis struct {
 	// Why the latest try of a look failed, if it did and is tried again.
 	Trouble string `protobuf:"bytes,20,opt,name=trouble,proto3" json:"trouble,omitempty"`
 	// What the caller wants to find it by: release, pipeline, ticket.
-	Labels        map[string]string `protobuf:"bytes,21,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,21,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Where people look at it; empty if the server does not know its own address
+	// (public_url).
+	Url           string `protobuf:"bytes,22,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,6 +318,13 @@ func (x *Analysis) GetLabels() map[string]string {
 		return x.Labels
 	}
 	return nil
+}
+
+func (x *Analysis) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // StartAnalysisRequest says what to analyse.
@@ -1483,7 +1493,7 @@ var File_judged_v1_analysis_service_proto protoreflect.FileDescriptor
 
 const file_judged_v1_analysis_service_proto_rawDesc = "" +
 	"\n" +
-	" judged/v1/analysis_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xb3\a\n" +
+	" judged/v1/analysis_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xc5\a\n" +
 	"\bAnalysis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x06config\x18\x02 \x01(\v2\x17.judged.v1.CanaryConfigR\x06config\x12'\n" +
@@ -1511,7 +1521,8 @@ const file_judged_v1_analysis_service_proto_rawDesc = "" +
 	"\x04seed\x18\x12 \x01(\x03R\x04seed\x12%\n" +
 	"\x0ejudged_version\x18\x13 \x01(\tR\rjudgedVersion\x12\x18\n" +
 	"\atrouble\x18\x14 \x01(\tR\atrouble\x127\n" +
-	"\x06labels\x18\x15 \x03(\v2\x1f.judged.v1.Analysis.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\x15 \x03(\v2\x1f.judged.v1.Analysis.LabelsEntryR\x06labels\x12\x10\n" +
+	"\x03url\x18\x16 \x01(\tR\x03url\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc7\x06\n" +
