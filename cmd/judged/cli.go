@@ -45,6 +45,7 @@ type commands struct {
 	Backtest  backtestCommand  `cmd:"" help:"Measure judges on labelled cases: false alarms and detections."`
 	Calibrate calibrateCommand `cmd:"" help:"Measure a config's false alarms on healthy time and find the margins it needs."`
 	Plan      planCommand      `cmd:"" help:"How long must a canary live, and with how much traffic, to find a regression?"`
+	Convert   convertCommand   `cmd:"" help:"Make a config of those of Kayenta, Keptn and Argo Rollouts."`
 	Serve     serveCommand     `cmd:"" help:"Run analyses to their end, and answer over gRPC, Connect and HTTP."`
 	Analyses  analysesCommand  `cmd:"" help:"Start, follow and list the analyses of a server."`
 	Configs   configsCommand   `cmd:"" help:"Keep configs on a server."`
