@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/judged-dev/judged/compat/internal/carry"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
@@ -16,45 +17,45 @@ import (
 func (k *gate) definition(key string, value *yaml.Node) {
 	switch key {
 	case "objectives":
-		for i, o := range k.items(value, "objectives") {
+		for i, o := range k.Items(value, "objectives") {
 			k.target(i, o)
 		}
 	case "totalScore":
-		k.each(value, "totalScore", func(name string, v *yaml.Node) {
+		k.Each(value, "totalScore", func(name string, v *yaml.Node) {
 			percent, err := strconv.ParseFloat(v.Value, 64)
 			switch {
 			case err != nil || math.IsNaN(percent):
-				k.lose(v, "totalScore."+name, "%q is no percentage", v.Value)
+				k.Lose(v, "totalScore."+name, "%q is no percentage", v.Value)
 			case name == "passPercentage":
 				k.score.pass = percent
 			case name == "warningPercentage":
 				k.score.warning = percent
 			default:
-				k.lose(v, "totalScore."+name, "is not known here")
+				k.Lose(v, "totalScore."+name, "is not known here")
 			}
 		})
 	default:
-		k.lose(value, "spec."+key, "is not known here")
+		k.Lose(value, "spec."+key, "is not known here")
 	}
 }
 
 func (k *gate) target(i int, n *yaml.Node) {
-	o := objective{name: child(child(n, "analysisValueTemplateRef"), "name").Value, weight: 1}
+	o := objective{name: carry.Child(carry.Child(n, "analysisValueTemplateRef"), "name").Value, weight: 1}
 	where := fmt.Sprintf("objectives[%d]", i)
 	if o.name != "" {
 		where = fmt.Sprintf("objective %q", o.name)
 	}
-	o.place = k.at(n, where)
+	o.place = k.At(n, where)
 	if o.name == "" {
-		k.lose(n, where, "names no AnalysisValueTemplate: it is left out")
+		k.Lose(n, where, "names no AnalysisValueTemplate: it is left out")
 		return
 	}
-	k.each(n, where, func(key string, value *yaml.Node) {
+	k.Each(n, where, func(key string, value *yaml.Node) {
 		where := where + "." + key
 		switch key {
 		case "analysisValueTemplateRef":
 		case "target":
-			k.each(value, where, func(name string, operator *yaml.Node) {
+			k.Each(value, where, func(name string, operator *yaml.Node) {
 				where := where + "." + name
 				switch name {
 				case "failure":
@@ -62,20 +63,20 @@ func (k *gate) target(i int, n *yaml.Node) {
 				case "warning":
 					o.warned = k.operator(operator, where, &o)
 				default:
-					k.lose(operator, where, "is not known here")
+					k.Lose(operator, where, "is not known here")
 				}
 			})
 		case "weight":
 			v, err := strconv.ParseFloat(value.Value, 64)
 			if err != nil || !(v > 0 && v <= 1e6) {
-				k.lose(value, where, "%q is no weight between 0 and a million: 1 is taken", value.Value)
+				k.Lose(value, where, "%q is no weight between 0 and a million: 1 is taken", value.Value)
 				v = 1
 			}
 			o.weight = v
 		case "keyObjective":
 			o.key = value.Value == "true"
 		default:
-			k.lose(value, where, "is not known here")
+			k.Lose(value, where, "is not known here")
 		}
 	})
 	o.informational = o.failed == "" && o.warned == ""
@@ -86,18 +87,18 @@ func (k *gate) target(i int, n *yaml.Node) {
 // if it cannot be said. It also learns which direction is bad.
 func (k *gate) operator(n *yaml.Node, where string, o *objective) string {
 	condition, worse := "", judgedv1.Direction_EITHER
-	k.each(n, where, func(name string, value *yaml.Node) {
+	k.Each(n, where, func(name string, value *yaml.Node) {
 		where := where + "." + name
 		number := func(field string) float64 {
-			v, ok := quantity(child(value, field).Value)
+			v, ok := quantity(carry.Child(value, field).Value)
 			if !ok {
-				k.lose(value, where+"."+field, "%q is no number", child(value, field).Value)
+				k.Lose(value, where+"."+field, "%q is no number", carry.Child(value, field).Value)
 				return math.NaN()
 			}
 			return v
 		}
 		if condition != "" {
-			k.lose(value, where, "a target has one operator: this one is left out")
+			k.Lose(value, where, "a target has one operator: this one is left out")
 			return
 		}
 		switch name {
@@ -124,7 +125,7 @@ func (k *gate) operator(n *yaml.Node, where string, o *objective) string {
 				condition = level("<", low) + " || " + level(">", high)
 			}
 		default:
-			k.lose(value, where, "is not known here")
+			k.Lose(value, where, "is not known here")
 		}
 	})
 	switch {
@@ -157,14 +158,14 @@ func quantity(text string) (float64, bool) {
 
 // analysis reads an Analysis: the values of variables, and for how long.
 func (k *gate) analysis(spec *yaml.Node) {
-	if args := child(spec, "args"); args.Kind != 0 {
-		k.each(args, "spec.args", func(name string, value *yaml.Node) { k.values[name] = value.Value })
+	if args := carry.Child(spec, "args"); args.Kind != 0 {
+		k.Each(args, "spec.args", func(name string, value *yaml.Node) { k.values[name] = value.Value })
 	}
-	frame := child(spec, "timeframe")
-	recent := child(frame, "recent").Value
+	frame := carry.Child(spec, "timeframe")
+	recent := carry.Child(frame, "recent").Value
 	if recent == "" {
-		from, errFrom := time.Parse(time.RFC3339, child(frame, "from").Value)
-		to, errTo := time.Parse(time.RFC3339, child(frame, "to").Value)
+		from, errFrom := time.Parse(time.RFC3339, carry.Child(frame, "from").Value)
+		to, errTo := time.Parse(time.RFC3339, carry.Child(frame, "to").Value)
 		if errFrom == nil && errTo == nil {
 			recent = to.Sub(from).String()
 		}
@@ -172,7 +173,7 @@ func (k *gate) analysis(spec *yaml.Node) {
 	d, err := time.ParseDuration(recent)
 	// An interval is a minute; the contract allows 11000 of them.
 	if err != nil || d < time.Minute || d > 11000*time.Minute {
-		k.lose(frame, "spec.timeframe", "cannot be a schedule: set `schedule.duration`")
+		k.Lose(frame, "spec.timeframe", "cannot be a schedule: set `schedule.duration`")
 		return
 	}
 	k.duration = d

@@ -25,18 +25,12 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/judged-dev/judged/compat/internal/carry"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
 // Imported is a CanaryConfig made of Keptn's files.
-type Imported struct {
-	Config *judgedv1.CanaryConfig
-	// Lost says what could not be carried over: where, what, and what to do
-	// instead.
-	Lost []string
-	// Check says what was assumed or left to be filled in.
-	Check []string
-}
+type Imported = carry.Imported
 
 // Import makes one CanaryConfig of the documents, which come with the paths of
 // their files for messages: an SLO file with its SLI files, of which a later one
@@ -49,21 +43,20 @@ type Imported struct {
 func Import(documents iter.Seq2[string, *yaml.Node], source string) (Imported, error) {
 	k := &gate{source: source, score: unscored, queries: map[string]query{}, providers: map[string]string{}, values: map[string]string{}, used: map[string]string{}}
 	for path, document := range documents {
-		k.path = path
+		k.Path = path
 		k.document(document)
 	}
 	k.convert()
-	if len(k.out.Config.GetMetrics()) == 0 {
-		return k.out, errors.New("no objective could be taken: give the objectives (slo.yaml or an AnalysisDefinition) and their queries (sli.yaml or AnalysisValueTemplates)")
+	if len(k.Config.GetMetrics()) == 0 {
+		return k.Imported, errors.New("no objective could be taken: give the objectives (slo.yaml or an AnalysisDefinition) and their queries (sli.yaml or AnalysisValueTemplates)")
 	}
-	return k.out, nil
+	return k.Imported, nil
 }
 
 // gate collects what the documents say.
 type gate struct {
-	out    Imported
+	carry.Reader
 	source string
-	path   string // of the document being read
 
 	name       string
 	objectives []objective
@@ -103,108 +96,50 @@ type totalScore struct{ pass, warning float64 }
 // its objective is a key one.
 var unscored = totalScore{pass: 100, warning: 0}
 
-// What a CanaryConfig may have: metrics, characters of a query and of a rule,
-// variables of a scope.
-const (
-	maxMetrics   = 1000
-	maxQuery     = 16384
-	maxRule      = 4096
-	maxVariables = 64
-)
-
-func (k *gate) lose(n *yaml.Node, where, format string, args ...any) {
-	k.lost(k.at(n, where)+": "+format, args...)
-}
-
-func (k *gate) lost(format string, args ...any) {
-	k.out.Lost = append(k.out.Lost, fmt.Sprintf(format, args...))
-}
-
-func (k *gate) check(format string, args ...any) {
-	k.out.Check = append(k.out.Check, fmt.Sprintf(format, args...))
-}
-
-func (k *gate) at(n *yaml.Node, where string) string {
-	return fmt.Sprintf("%s:%d %s", k.path, n.Line, where)
-}
-
-// each calls read for every field of an object. Aliases are not followed, so
-// that a small file stays small.
-func (k *gate) each(n *yaml.Node, where string, read func(key string, value *yaml.Node)) {
-	if n.Kind != yaml.MappingNode {
-		k.lose(n, where, "is not an object; aliases are not supported: write it out")
-		return
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		read(n.Content[i].Value, n.Content[i+1])
-	}
-}
-
-// items returns the elements of a list.
-func (k *gate) items(n *yaml.Node, where string) []*yaml.Node {
-	if n.Kind != yaml.SequenceNode {
-		k.lose(n, where, "is not a list; aliases are not supported: write it out")
-		return nil
-	}
-	return n.Content
-}
-
-// child returns a field of an object, an empty value if it has none.
-func child(n *yaml.Node, name string) *yaml.Node {
-	if n.Kind == yaml.MappingNode {
-		for i := 0; i+1 < len(n.Content); i += 2 {
-			if n.Content[i].Value == name {
-				return n.Content[i+1]
-			}
-		}
-	}
-	return &yaml.Node{Line: n.Line}
-}
-
 func (k *gate) document(n *yaml.Node) {
 	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
 		n = n.Content[0]
 	}
-	name, spec := child(child(n, "metadata"), "name").Value, child(n, "spec")
-	switch kind := child(n, "kind").Value; {
+	name, spec := carry.Child(carry.Child(n, "metadata"), "name").Value, carry.Child(n, "spec")
+	switch kind := carry.Child(n, "kind").Value; {
 	case kind == "AnalysisDefinition":
 		k.name = name
-		k.each(spec, "spec", k.definition)
+		k.Each(spec, "spec", k.definition)
 	case kind == "AnalysisValueTemplate":
 		k.queries[name] = query{
-			place: k.at(n, fmt.Sprintf("AnalysisValueTemplate %q", name)), template: true,
-			text: child(spec, "query").Value, provider: child(child(spec, "provider"), "name").Value,
+			place: k.At(n, fmt.Sprintf("AnalysisValueTemplate %q", name)), template: true,
+			text: carry.Child(spec, "query").Value, provider: carry.Child(carry.Child(spec, "provider"), "name").Value,
 		}
 	case kind == "KeptnMetricsProvider":
-		k.providers[name] = child(spec, "type").Value
+		k.providers[name] = carry.Child(spec, "type").Value
 	case kind == "Analysis":
 		k.analysis(spec)
 	case kind == "List":
-		for _, item := range child(n, "items").Content {
-			if child(item, "kind").Value != kind { // a list of lists is none
+		for _, item := range carry.Child(n, "items").Content {
+			if carry.Child(item, "kind").Value != kind { // a list of lists is none
 				k.document(item)
 			}
 		}
 	case kind != "":
-		k.lose(n, "kind", "%q is not converted", kind)
-	case child(n, "indicators").Kind != 0:
-		k.each(child(n, "indicators"), "indicators", func(name string, value *yaml.Node) {
-			k.queries[name] = query{place: k.at(value, fmt.Sprintf("indicator %q", name)), text: value.Value}
+		k.Lose(n, "kind", "%q is not converted", kind)
+	case carry.Child(n, "indicators").Kind != 0:
+		k.Each(carry.Child(n, "indicators"), "indicators", func(name string, value *yaml.Node) {
+			k.queries[name] = query{place: k.At(value, fmt.Sprintf("indicator %q", name)), text: value.Value}
 		})
-	case child(n, "objectives").Kind != 0:
-		k.each(n, "the file", k.slo)
+	case carry.Child(n, "objectives").Kind != 0:
+		k.Each(n, "the file", k.slo)
 	default:
-		k.lose(n, "the file", "is neither objectives (slo.yaml) nor indicators (sli.yaml)")
+		k.Lose(n, "the file", "is neither objectives (slo.yaml) nor indicators (sli.yaml)")
 	}
 }
 
 // addObjective keeps an objective, up to as many as fit into a config.
 func (k *gate) addObjective(n *yaml.Node, o objective) {
 	switch {
-	case len(k.objectives) == maxMetrics:
-		k.lose(n, "objectives", "more than %d do not fit into one config: split the file", maxMetrics)
+	case len(k.objectives) == carry.MaxMetrics:
+		k.Lose(n, "objectives", "more than %d do not fit into one config: split the file", carry.MaxMetrics)
 	case slices.ContainsFunc(k.objectives, func(other objective) bool { return other.name == o.name }):
-		k.lost("%s: is given twice: the second is left out", o.place)
+		k.LoseAll("%s: is given twice: the second is left out", o.place)
 	default:
 		k.objectives = append(k.objectives, o)
 	}
@@ -213,7 +148,7 @@ func (k *gate) addObjective(n *yaml.Node, o objective) {
 // convert makes metrics and rules of the objectives.
 func (k *gate) convert() {
 	config := &judgedv1.CanaryConfig{Name: k.name}
-	k.out.Config = config
+	k.Config = config
 	total := 0.0
 	for _, o := range k.objectives {
 		if !o.informational {
@@ -248,10 +183,10 @@ func (k *gate) convert() {
 			case judgedv1.Verdict_INCONCLUSIVE:
 				ok = inconclusive.or(text)
 			default:
-				k.lost("%s: a violated limit alone changes no verdict of Keptn's, so there is no rule for it; it counts only together with others", o.place)
+				k.LoseAll("%s: a violated limit alone changes no verdict of Keptn's, so there is no rule for it; it counts only together with others", o.place)
 			}
 			if !ok {
-				k.lost("%s: its limit does not fit into the rule, which has at most %d characters: split the file", o.place, maxRule)
+				k.LoseAll("%s: its limit does not fit into the rule, which has at most %d characters: split the file", o.place, carry.MaxRule)
 			}
 		}
 	}
@@ -259,10 +194,10 @@ func (k *gate) convert() {
 		config.Decision = &judgedv1.Decision{Fail: fail.text, Inconclusive: inconclusive.text}
 	}
 	if limits {
-		k.check("fixed limits are rules in `decision`, about the canary's typical interval; Keptn asked for one value of the whole time")
+		k.Assume("fixed limits are rules in `decision`, about the canary's typical interval; Keptn asked for one value of the whole time")
 	}
 	if total > 0 {
-		k.lost("the total score of weights is not computed: each objective decides as it would alone; weights only make the score that is shown")
+		k.LoseAll("the total score of weights is not computed: each objective decides as it would alone; weights only make the score that is shown")
 	}
 	if k.duration > 0 {
 		config.Schedule = &judgedv1.Schedule{Duration: durationpb.New(k.duration)}
@@ -280,7 +215,7 @@ func (r *rule) or(part string) bool {
 	if r.text != "" {
 		part = r.text + " || " + part
 	}
-	if len(part) > maxRule {
+	if len(part) > carry.MaxRule {
 		return false
 	}
 	r.text = part
@@ -303,25 +238,25 @@ func (s totalScore) without(loss, total float64) judgedv1.Verdict {
 func (k *gate) metric(o objective) *judgedv1.Metric {
 	q, ok := k.queries[o.name]
 	if !ok || q.text == "" {
-		k.lost("%s: there is no query of %q: the objective is left out; give the file that has it, too", o.place, o.name)
+		k.LoseAll("%s: there is no query of %q: the objective is left out; give the file that has it, too", o.place, o.name)
 		return nil
 	}
 	text, variables, err := q.withVariables()
 	provider, known := k.provider(q)
 	switch {
 	case !known:
-		k.lost("%s: judged does not ask %s: the objective is left out; write its query for another source (docs/sources.md)", q.place, provider)
+		k.LoseAll("%s: judged does not ask %s: the objective is left out; write its query for another source (docs/sources.md)", q.place, provider)
 		return nil
 	case err != nil:
-		k.lost("%s: %v: the objective is left out", q.place, err)
+		k.LoseAll("%s: %v: the objective is left out", q.place, err)
 		return nil
 	}
 	if len(variables) == 0 {
-		k.lost("%s: the query has no variable, so that nothing tells the canary from the baseline: put a ${variable} into it that differs in `scopes`", q.place)
+		k.LoseAll("%s: the query has no variable, so that nothing tells the canary from the baseline: put a ${variable} into it that differs in `scopes`", q.place)
 	}
 	maps.Copy(k.used, variables)
 	if o.informational {
-		k.check("%q was only shown; here it decides, too, unless others are critical", o.name)
+		k.Assume("%q was only shown; here it decides, too, unless others are critical", o.name)
 	}
 	return &judgedv1.Metric{
 		Name: o.name, Source: provider, Query: text, Direction: o.direction,
@@ -399,15 +334,12 @@ func (q query) withVariables() (string, map[string]string, error) {
 		return "", nil, errors.New("the query's template is more than variables such as {{.name}}: write ${variables}")
 	case strings.Count(text, "$${") != strings.Count(escaped, "$${"):
 		return "", nil, errors.New("a variable stands right behind a $, where judged cannot put one: rewrite the query")
-	case len(text) > maxQuery:
-		return "", nil, fmt.Errorf("the query has more than %d characters", maxQuery)
+	case len(text) > carry.MaxQuery:
+		return "", nil, fmt.Errorf("the query has more than %d characters", carry.MaxQuery)
 	default:
 		return text, variables, nil
 	}
 }
-
-// What a person has to write instead.
-const fillIn = "FILL_IN"
 
 var scopeValue = regexp.MustCompile("^[^\"'`\\\\{}\\x00-\\x1f\\x7f]{1,253}$")
 
@@ -416,8 +348,8 @@ func (k *gate) scopes() *judgedv1.Scopes {
 	if len(k.used) == 0 {
 		return nil
 	}
-	if len(k.used) > maxVariables {
-		k.lost("more than %d variables do not fit into a scope: no scopes are written; give them yourself", maxVariables)
+	if len(k.used) > carry.MaxVariables {
+		k.LoseAll("more than %d variables do not fit into a scope: no scopes are written; give them yourself", carry.MaxVariables)
 		return nil
 	}
 	baseline, canary := map[string]string{}, map[string]string{}
@@ -431,17 +363,17 @@ func (k *gate) scopes() *judgedv1.Scopes {
 			baseline[variable], canary[variable] = "primary", "canary"
 		case k.used[variable] == "DURATION_SECONDS":
 			baseline[variable], canary[variable] = "60s", "60s"
-			k.check("duration_seconds was the length of the evaluation; here it is that of one interval, 60s")
+			k.Assume("duration_seconds was the length of the evaluation; here it is that of one interval, 60s")
 		case told:
-			baseline[variable], canary[variable] = fillIn, fillIn
+			baseline[variable], canary[variable] = carry.FillIn, carry.FillIn
 		default:
-			baseline[variable], canary[variable] = fillIn+"_baseline", fillIn+"_canary"
+			baseline[variable], canary[variable] = carry.FillIn+"_baseline", carry.FillIn+"_canary"
 		}
 	}
 	if told {
-		k.check("fill in `scopes`")
+		k.Assume("fill in `scopes`")
 	} else {
-		k.lost("which variable tells the canary from the baseline is not said, since Keptn compares with earlier evaluations: fill in `scopes`, with another value of that variable on each side")
+		k.LoseAll("which variable tells the canary from the baseline is not said, since Keptn compares with earlier evaluations: fill in `scopes`, with another value of that variable on each side")
 	}
 	return &judgedv1.Scopes{Baseline: &judgedv1.Scope{Variables: baseline}, Canary: &judgedv1.Scope{Variables: canary}}
 }

@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/judged-dev/judged/compat/internal/carry"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
@@ -18,54 +19,54 @@ func (k *gate) slo(key string, value *yaml.Node) {
 	case "spec_version":
 	case "filter":
 		// Values that queries use as $name.
-		k.each(value, "filter", func(name string, v *yaml.Node) { k.values[name] = v.Value })
+		k.Each(value, "filter", func(name string, v *yaml.Node) { k.values[name] = v.Value })
 	case "comparison":
-		k.lose(value, "comparison", "earlier evaluations are not compared with: judged compares with what runs beside the canary, or with `baseline: {}` and a `schedule.history` with its own past")
+		k.Lose(value, "comparison", "earlier evaluations are not compared with: judged compares with what runs beside the canary, or with `baseline: {}` and a `schedule.history` with its own past")
 	case "objectives":
-		for i, o := range k.items(value, "objectives") {
+		for i, o := range k.Items(value, "objectives") {
 			k.objective(i, o)
 		}
 	case "total_score":
 		k.score = totalScore{}
-		k.each(value, "total_score", func(name string, v *yaml.Node) {
+		k.Each(value, "total_score", func(name string, v *yaml.Node) {
 			percent, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(v.Value), "%"), 64)
 			switch {
 			case err != nil || math.IsNaN(percent):
-				k.lose(v, "total_score."+name, "%q is no percentage", v.Value)
+				k.Lose(v, "total_score."+name, "%q is no percentage", v.Value)
 			case name == "pass":
 				k.score.pass = percent
 			case name == "warning":
 				k.score.warning = percent
 			default:
-				k.lose(v, "total_score."+name, "is not known here")
+				k.Lose(v, "total_score."+name, "is not known here")
 			}
 		})
-		if child(value, "warning").Kind == 0 {
+		if carry.Child(value, "warning").Kind == 0 {
 			k.score.warning = k.score.pass // what does not pass fails
 		}
 	default:
-		k.lose(value, key, "is not known here")
+		k.Lose(value, key, "is not known here")
 	}
 }
 
 func (k *gate) objective(i int, n *yaml.Node) {
-	o := objective{name: child(n, "sli").Value, weight: 1, informational: true}
+	o := objective{name: carry.Child(n, "sli").Value, weight: 1, informational: true}
 	where := fmt.Sprintf("objectives[%d]", i)
 	if o.name != "" {
 		where = fmt.Sprintf("objective %q", o.name)
 	}
-	o.place = k.at(n, where)
+	o.place = k.At(n, where)
 	if o.name == "" {
-		k.lose(n, where, "names no sli: it is left out")
+		k.Lose(n, where, "names no sli: it is left out")
 		return
 	}
 	var pass, warning [][]criterion
-	k.each(n, where, func(key string, value *yaml.Node) {
+	k.Each(n, where, func(key string, value *yaml.Node) {
 		where := where + "." + key
 		switch key {
 		case "sli":
 		case "displayName":
-			k.lose(value, where, "%q is not carried over: the metric is called %q, as the rules call it", value.Value, o.name)
+			k.Lose(value, where, "%q is not carried over: the metric is called %q, as the rules call it", value.Value, o.name)
 		case "pass":
 			pass = k.criteria(value, where)
 			o.informational = len(pass) == 0
@@ -74,14 +75,14 @@ func (k *gate) objective(i int, n *yaml.Node) {
 		case "weight":
 			v, err := strconv.ParseFloat(value.Value, 64)
 			if err != nil || !(v > 0 && v <= 1e6) {
-				k.lose(value, where, "%q is no weight between 0 and a million: 1 is taken", value.Value)
+				k.Lose(value, where, "%q is no weight between 0 and a million: 1 is taken", value.Value)
 				v = 1
 			}
 			o.weight = v
 		case "key_sli":
 			o.key = value.Value == "true"
 		default:
-			k.lose(value, where, "is not known here")
+			k.Lose(value, where, "is not known here")
 		}
 	})
 	fixed := k.relative(&o, pass)
@@ -91,13 +92,13 @@ func (k *gate) objective(i int, n *yaml.Node) {
 	default:
 		o.warned = fixed
 		if changes {
-			k.lost("%s: a change that Keptn warns of is not told from one that fails: beyond the margin is FAIL; widen `margin` to the warning's if that should be", o.place)
+			k.LoseAll("%s: a change that Keptn warns of is not told from one that fails: beyond the margin is FAIL; widen `margin` to the warning's if that should be", o.place)
 		}
 		switch {
 		case warned != "" && fixed != "":
 			o.failed = "(" + fixed + ") && (" + warned + ")"
 		case warned != "":
-			k.lost("%s: the warning's fixed limit without one to pass is left out: say it in `decision` (docs/policy.md)", o.place)
+			k.LoseAll("%s: the warning's fixed limit without one to pass is left out: say it in `decision` (docs/policy.md)", o.place)
 		}
 	}
 	k.addObjective(n, o)
@@ -117,16 +118,16 @@ var criterionText = regexp.MustCompile(`^(<=|<|=|>=|>)([+-]?)([0-9]+\.?[0-9]*|\.
 // criteria reads a list of sets, of which one must be met; all of a set must.
 func (k *gate) criteria(n *yaml.Node, where string) [][]criterion {
 	var sets [][]criterion
-	for _, item := range k.items(n, where) {
+	for _, item := range k.Items(n, where) {
 		var set []criterion
-		for _, c := range k.items(child(item, "criteria"), where+".criteria") {
+		for _, c := range k.Items(carry.Child(item, "criteria"), where+".criteria") {
 			m := criterionText.FindStringSubmatch(strings.ReplaceAll(c.Value, " ", ""))
 			number, err := 0.0, error(nil)
 			if m != nil {
 				number, err = strconv.ParseFloat(m[3], 64)
 			}
 			if m == nil || err != nil {
-				k.lose(c, where, "%q is no criterion such as <600 or <=+10%%", c.Value)
+				k.Lose(c, where, "%q is no criterion such as <600 or <=+10%%", c.Value)
 				continue
 			}
 			if m[2] == "-" {
@@ -188,7 +189,7 @@ func (k *gate) relative(o *objective, sets [][]criterion) string {
 		return fixed
 	}
 	if len(sets) > 1 {
-		k.lost("%s: alternatives to a relative criterion are left out: beyond the margin is FAIL", o.place)
+		k.LoseAll("%s: alternatives to a relative criterion are left out: beyond the margin is FAIL", o.place)
 		for _, set := range sets {
 			if _, changes := violated([][]criterion{set}); changes {
 				sets = [][]criterion{set}
@@ -205,7 +206,7 @@ func (k *gate) relative(o *objective, sets [][]criterion) string {
 		worse := c.operator[0] == '<' && c.number >= 0 || c.operator[0] == '>' && c.number <= 0
 		if !worse {
 			o.direction = directionOf(sets, false)
-			k.lost("%s: a criterion asks for an improvement or an exact change, which judged cannot: it is left out", o.place)
+			k.LoseAll("%s: a criterion asks for an improvement or an exact change, which judged cannot: it is left out", o.place)
 			continue
 		}
 		k.addMargin(o, c)
@@ -224,18 +225,18 @@ func (k *gate) addMargin(o *objective, c criterion) {
 	const most = 10 // of a relative margin
 	switch {
 	case c.percent && size > most:
-		k.lost("%s: a relative margin is at most 1000%%, not %v%%: the default is taken", o.place, c.number)
+		k.LoseAll("%s: a relative margin is at most 1000%%, not %v%%: the default is taken", o.place, c.number)
 	case o.margin == nil:
 		o.margin = m
 	case c.percent && o.margin.Relative != nil:
 		if o.margin.GetRelative() != size {
-			k.lost("%s: a margin is the same both ways: the smaller is taken", o.place)
+			k.LoseAll("%s: a margin is the same both ways: the smaller is taken", o.place)
 		}
 		if size < o.margin.GetRelative() {
 			o.margin = m
 		}
 	default:
-		k.lost("%s: several relative criteria: the first is taken", o.place)
+		k.LoseAll("%s: several relative criteria: the first is taken", o.place)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/judged-dev/judged/compat/kayenta"
@@ -126,7 +127,8 @@ func (s *Service) begin(ctx context.Context, kind string, e *execution) error {
 			return err
 		}
 		if len(live) >= s.Live {
-			return &failure{429, fmt.Sprintf("%d executions are running, as many as this server allows: start this one again when some have ended.", len(live))}
+			// Not 429, which Orca does not repeat a POST for.
+			return &failure{http.StatusServiceUnavailable, fmt.Sprintf("%d executions are running, as many as this server allows: start this one again when some have ended.", len(live))}
 		}
 	}
 	d, err := s.document(s.Tenant(ctx), kind, e, store.Document{})
@@ -137,7 +139,7 @@ func (s *Service) begin(ctx context.Context, kind string, e *execution) error {
 		ID: taskOf(e.ID), Kind: TaskKind, Lane: e.MetricsAccount, Tenant: d.Tenant, Subject: e.ID, Due: e.Due, Payload: []byte(kind),
 	}); err != nil {
 		if errors.Is(err, store.ErrTooMany) {
-			return &failure{429, fmt.Sprintf("%d executions are kept, as many as this server keeps: shorten retention.analyses in its settings.", mostDocuments)}
+			return &failure{http.StatusTooManyRequests, fmt.Sprintf("%d executions are kept, as many as this server keeps: shorten retention.analyses in its settings.", mostDocuments)}
 		}
 		return err
 	}

@@ -218,6 +218,29 @@ func TestStandaloneRetrospective(t *testing.T) {
 	}
 }
 
+// kayentactl's command line sends a step of 0.
+func TestStandaloneWithoutStep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	config := w.config(t, config("checkout", "latency"))
+	request := strings.Replace(standaloneRequest("v2", `,"startTimeIso":"2026-03-01T10:00:00Z","endTimeIso":"2026-03-01T11:00:00Z"`), `"step":60`, `"step":0`, 1)
+	id := at(w.ok(t, http.StatusOK, http.MethodPost, "/standalone_canary_analysis/"+config, request), "canaryAnalysisExecutionId")
+	w.set(begin.Add(24*time.Hour + 5*time.Minute)) // when the warm-up is over
+	last := w.until(t, fmt.Sprint("/standalone_canary_analysis/", id), complete)
+	if at(last, "status") != "succeeded" || at(last, "canaryAnalysisExecutionRequest", "scopes", 0, "step") != 60.0 {
+		t.Errorf("%v", last)
+	}
+}
+
+// Orca repeats a POST that is answered with 503, and no other.
+func TestTooManyExecutions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(o *rest.Options) { o.Live = 1 })
+	config := w.config(t, config("checkout", "latency"))
+	w.ok(t, http.StatusOK, http.MethodPost, "/standalone_canary_analysis/"+config, standaloneRequest("v2", ""))
+	w.refused(t, http.StatusServiceUnavailable, http.MethodPost, "/standalone_canary_analysis/"+config, standaloneRequest("v2", ""), "1 executions are running")
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

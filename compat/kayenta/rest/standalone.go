@@ -19,6 +19,9 @@ type judgment struct {
 	Score     *kayenta.Double `json:"score,omitempty"`
 }
 
+// standaloneStep is Kayenta's default, in seconds.
+const standaloneStep = 60
+
 func (s *Service) startStandaloneAdHoc(r *http.Request) (any, error) {
 	data, err := body(r, kayenta.MaxDocument)
 	if err != nil {
@@ -53,6 +56,10 @@ func (s *Service) startStandalone(r *http.Request, c *kayenta.Config, configID s
 		return nil, err
 	}
 	e.User = cmp.Or(e.User, "anonymous")
+	for i := range request.Scopes {
+		// kayentactl's command line sends 0, which no source can be asked with.
+		request.Scopes[i].Step = cmp.Or(request.Scopes[i].Step, standaloneStep)
+	}
 	plan, err := kayenta.PlanStandalone(request, e.Build)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,21 +16,14 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/judged-dev/judged/analysis"
-	"github.com/judged-dev/judged/internal/wire"
+	"github.com/judged-dev/judged/compat/internal/carry"
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/judge/mannwhitney"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
 // Imported is a CanaryConfig made of one of Kayenta's.
-type Imported struct {
-	Config *judgedv1.CanaryConfig
-	// Lost says what could not be carried over: where, what, and what to do
-	// instead.
-	Lost []string
-	// Check says what was assumed or left to be filled in.
-	Check []string
-}
+type Imported = carry.Imported
 
 // Import makes a CanaryConfig of a canary config of Kayenta's, or of a request
 // that brings one: {canaryConfig, executionRequest} of a canary or of a
@@ -248,7 +240,7 @@ func (i *importer) readScopes() {
 }
 
 func (i *importer) metrics(c *judgedv1.CanaryConfig) {
-	const most = 1000 // metrics of a CanaryConfig
+	const most = carry.MaxMetrics
 	weights, groups := i.weights()
 	names := map[string]bool{}
 	var required []string
@@ -361,7 +353,7 @@ func (i *importer) margin(where string, s mannwhitney.Settings) *judgedv1.Margin
 // mustHaveData returns a rule that holds a PASS back without the data of these
 // metrics.
 func (i *importer) mustHaveData(names []string) string {
-	const most = 4096 // bytes of a rule
+	const most = carry.MaxRule
 	rule := ""
 	for n, name := range names {
 		next := rule
@@ -470,7 +462,7 @@ func mark(name string) string { return beginMark + name + endMark }
 
 // variables writes marks as ${variables}.
 func (i *importer) variables(query, prefix, scopeName string, standards map[string]string) (string, error) {
-	const longest, longestName = 16384, 63
+	const longest, longestName = carry.MaxQuery, 63
 	var out strings.Builder
 	for n, part := range strings.Split(query, beginMark) {
 		name, text, marked := strings.Cut(part, endMark)
@@ -536,7 +528,7 @@ var scopeText = regexp.MustCompile("^[^\"'`\\\\{}\\x00-\\x1f\\x7f]{1,253}$")
 
 // scopes gives each variable a value on both sides.
 func (i *importer) scopes() *judgedv1.Scopes {
-	const most, fillIn = 64, "FILL_IN" // variables of a scope; what a person has to write instead
+	const most, fillIn = carry.MaxVariables, carry.FillIn
 	if len(i.used) > most || len(i.used) == 0 {
 		i.lose("scopes", "no scopes are written: %d variables where a scope has 1 to %d; something must tell the canary from the baseline", len(i.used), most)
 		return nil
@@ -576,330 +568,12 @@ func (i *importer) scopes() *judgedv1.Scopes {
 	return &judgedv1.Scopes{Baseline: &judgedv1.Scope{Variables: baseline}, Canary: &judgedv1.Scope{Variables: canary}}
 }
 
-// group is one of Kayenta's groups of metrics with its share of the score, in
-// percent.
-type group struct {
-	name    string
-	weight  float64
-	metrics []string
-}
-
-// weights returns each metric's share of Kayenta's score, in percent, and the
-// groups in order of appearance. Muted metrics do not count.
-func (i *importer) weights() (map[string]float64, []group) {
-	var groups []group
-	at := map[string]int{}
-	for _, m := range i.config.Metrics {
-		if s, err := settings(m.configurations); err == nil && s.Muted {
-			continue
-		}
-		for _, name := range m.Groups {
-			if _, seen := at[name]; !seen {
-				at[name] = len(groups)
-				groups = append(groups, group{name: name, weight: math.NaN()})
-			}
-			g := &groups[at[name]]
-			g.metrics = append(g.metrics, m.Name)
-		}
-	}
-	total := 0.0
-	if c := i.config.Classifier; c != nil {
-		for _, w := range c.GroupWeights {
-			total += w.Weight
-			if n, ok := at[w.Group]; ok {
-				groups[n].weight = w.Weight
-			} else {
-				i.lose("classifier.groupWeights", "no metric is in the group %q", shorten(w.Group))
-			}
-		}
-	}
-	rest := 0
-	for _, g := range groups {
-		if math.IsNaN(g.weight) {
-			rest++
-		}
-	}
-	shares := map[string]float64{}
-	for n := range groups {
-		g := &groups[n]
-		if math.IsNaN(g.weight) {
-			g.weight = (100 - total) / float64(rest)
-		}
-		for _, m := range g.metrics {
-			shares[m] += g.weight / float64(len(g.metrics))
-		}
-	}
-	return shares, groups
-}
-
 // groupsLine begins the line of a description that keeps the names of Kayenta's
 // groups, which a CanaryConfig has no other place for:
 //
 //	Kayenta's groups: latency 60 (p50, p99); errors 40 (5xx)
 const groupsLine = "Kayenta's groups: "
 
-// describeGroups adds the line of the groups, if it can be read back.
-func (i *importer) describeGroups(c *judgedv1.CanaryConfig, groups []group) {
-	const longest = 4096 // bytes of a description
-	kept := map[string]bool{}
-	for _, m := range c.GetMetrics() {
-		kept[m.GetName()] = true
-	}
-	var parts []string
-	for _, g := range groups {
-		members := slices.DeleteFunc(slices.Clone(g.metrics), func(name string) bool { return !kept[name] })
-		if len(members) > 0 {
-			// The members' share, in case some were left out.
-			share := g.weight * float64(len(members)) / float64(len(g.metrics))
-			parts = append(parts, fmt.Sprintf("%s %s (%s)", g.name, formatWeight(share), strings.Join(members, ", ")))
-		}
-	}
-	if len(parts) == 0 {
-		return
-	}
-	description := groupsLine + strings.Join(parts, "; ")
-	if c.GetDescription() != "" {
-		description = c.GetDescription() + "\n" + description
-	}
-	with := &judgedv1.CanaryConfig{Description: description, Metrics: c.GetMetrics()}
-	if _, _, ok := groupsOf(with); !ok || len(description) > longest {
-		i.lose("groups", "their names are not carried over, their weights are")
-		return
-	}
-	c.Description = description
-}
-
-func formatWeight(w float64) string { return strconv.FormatFloat(math.Round(w*1e6)/1e6, 'f', -1, 64) }
-
 var groupPart = regexp.MustCompile(`^([^;()]+) (-?[0-9.]+) \(([^;()]+)\)$`)
 
-// groupsOf reads the line of the groups, and returns the description without
-// it. ok is false if there is none, or it does not fit the metrics and their
-// weights any more.
-func groupsOf(c *judgedv1.CanaryConfig) (groups []group, description string, ok bool) {
-	text := c.GetDescription()
-	at := strings.LastIndex("\n"+text, "\n"+groupsLine)
-	if at < 0 {
-		return nil, text, false
-	}
-	line := text[at+len(groupsLine):]
-	description = strings.TrimSuffix(text[:at], "\n")
-	shares := map[string]float64{}
-	for part := range strings.SplitSeq(line, "; ") {
-		m := groupPart.FindStringSubmatch(part)
-		if m == nil {
-			return nil, text, false
-		}
-		weight, err := strconv.ParseFloat(m[2], 64)
-		if err != nil {
-			return nil, text, false
-		}
-		g := group{name: m[1], weight: weight, metrics: strings.Split(m[3], ", ")}
-		for _, name := range g.metrics {
-			shares[name] += weight / float64(len(g.metrics))
-		}
-		groups = append(groups, g)
-	}
-	for _, m := range c.GetMetrics() {
-		share, member := shares[m.GetName()]
-		weight := m.GetWeight()
-		if share <= 0 {
-			share = 0
-		}
-		// The line has six digits.
-		if member && math.Abs(weight-share) > 1e-5*max(1, weight) || !member && weight > 0 {
-			return nil, description, false
-		}
-		delete(shares, m.GetName())
-	}
-	return groups, description, len(shares) == 0
-}
-
-// Exported is a canary config of Kayenta's made of a CanaryConfig.
-type Exported struct {
-	Config *Config
-	// Lost says what Kayenta cannot be told.
-	Lost []string
-	// Check says what was assumed or has to be given with each execution.
-	Check []string
-}
-
-// Export makes a canary config of Kayenta's. It holds the metrics; scopes and
-// schedule are in Kayenta part of each request.
-func Export(c *judgedv1.CanaryConfig) Exported {
-	x := &exporter{}
-	x.convert(c)
-	return x.out
-}
-
-type exporter struct{ out Exported }
-
-func (x *exporter) lose(where, format string, args ...any) {
-	x.out.Lost = append(x.out.Lost, where+": "+fmt.Sprintf(format, args...))
-}
-
-func (x *exporter) check(format string, args ...any) {
-	x.out.Check = append(x.out.Check, fmt.Sprintf(format, args...))
-}
-
 var notInConfigName = regexp.MustCompile(`[^A-Za-z0-9,_-]`)
-
-func (x *exporter) convert(c *judgedv1.CanaryConfig) {
-	version, application := "1", c.GetApplication()
-	if application == "" {
-		application = c.GetName()
-		x.check("the config names no application: %q is taken", application)
-	}
-	groups, description, ok := groupsOf(c)
-	if !ok {
-		groups = x.groups(c)
-	}
-	out := &Config{
-		Name: notInConfigName.ReplaceAllString(c.GetName(), "-"), ConfigVersion: &version,
-		Applications: []string{application},
-		Judge:        &JudgeConfig{Name: mannwhitneyName, JudgeConfigurations: Object{}},
-		Templates:    map[string]string{}, Classifier: &Classifier{},
-	}
-	x.out.Config = out
-	if description != "" {
-		out.Description = &description
-	}
-	if out.Name != c.GetName() {
-		x.lose("name", "Kayenta's names have letters, digits, dashes and underscores: it became %q", out.Name)
-	}
-	memberOf := map[string][]string{}
-	for _, g := range groups {
-		out.Classifier.GroupWeights = append(out.Classifier.GroupWeights, mannwhitney.GroupWeight{Group: g.name, Weight: g.weight})
-		for _, m := range g.metrics {
-			memberOf[m] = append(memberOf[m], g.name)
-		}
-	}
-	plain := wire.Config(c) // with kinds and directions filled in
-	for n, m := range plain.Metrics {
-		where := fmt.Sprintf("metrics[%d] %q", n, m.Name)
-		if m.Kind == judge.Distribution {
-			x.lose(where, "a histogram cannot be compared by Kayenta: the metric is left out; query a quantile of it")
-			continue
-		}
-		query := m.Query
-		if m.Total != "" {
-			query = "(" + m.Query + ") / (" + m.Total + ")"
-			x.lose(where+".total", "Kayenta compares quotients as they are, without how many requests they stand for")
-		}
-		canary := map[string]any{"direction": m.Direction.String()}
-		if m.Critical {
-			canary["critical"] = true
-		}
-		if size := m.Margin.Relative; m.HasMargin && size > 0 {
-			effect := map[string]any{}
-			if m.Direction != judge.Decrease {
-				effect["allowedIncrease"] = math.Round((1+size)*1e9) / 1e9
-			}
-			if m.Direction != judge.Increase {
-				effect["allowedDecrease"] = math.Round(max(0, 1-size)*1e9) / 1e9
-			}
-			canary["effectSize"] = effect
-		}
-		for _, unsaid := range []struct {
-			name  string
-			given bool
-		}{
-			{"margin.absolute", m.Margin.Absolute > 0},
-			{"tolerance", m.HasTolerance},
-			{"pods", m.Pods != ""},
-			{"judge", m.Judge != ""},
-			{"unit", m.Unit != ""},
-		} {
-			if unsaid.given {
-				x.lose(where+"."+unsaid.name, "Kayenta has no equivalent")
-			}
-		}
-		name := "default"
-		out.Metrics = append(out.Metrics, Metric{
-			Name: m.Name, named: true, Groups: append([]string{}, memberOf[m.Name]...), ScopeName: &name,
-			Query:          x.query(m.Name, m.Source, query),
-			configurations: map[string]any{"canary": canary},
-		})
-	}
-	x.rest(c, plain.Variables())
-}
-
-// query returns a query of the store that the source's name says.
-func (x *exporter) query(name, source, query string) *QueryConfig {
-	store, template := prometheusStore, "PromQL:"+query
-	if strings.Contains(strings.ToLower(source), datadogStore) {
-		store, template = datadogStore, query
-	}
-	if source != store {
-		x.check("metric %q: the source %q is taken to be a %s", name, source, store)
-	}
-	return &QueryConfig{Type: store, fields: map[string]any{"type": store, "serviceType": store, "customInlineTemplate": template}}
-}
-
-// groups returns groups of equal weight, with the shares of the score that the
-// metrics have.
-func (x *exporter) groups(c *judgedv1.CanaryConfig) []group {
-	weight := func(m *judgedv1.Metric) float64 {
-		if m.GetWeight() == 0 {
-			return 1
-		}
-		return m.GetWeight()
-	}
-	total := 0.0
-	for _, m := range c.GetMetrics() {
-		if m.GetKind() != judgedv1.Kind_HISTOGRAM {
-			total += weight(m)
-		}
-	}
-	var groups []group
-	at := map[float64]int{}
-	for _, m := range c.GetMetrics() {
-		if m.GetKind() == judgedv1.Kind_HISTOGRAM {
-			continue
-		}
-		w := weight(m)
-		n, ok := at[w]
-		if !ok {
-			n = len(groups)
-			at[w] = n
-			groups = append(groups, group{name: "weight " + formatWeight(w)})
-		}
-		groups[n].weight += 100 * w / total
-		groups[n].metrics = append(groups[n].metrics, m.GetName())
-	}
-	if len(groups) == 1 {
-		groups[0].name = "metrics"
-	}
-	for n := range groups {
-		groups[n].weight = math.Round(groups[n].weight*1e6) / 1e6
-	}
-	return groups
-}
-
-// rest says what a config has that Kayenta's has not.
-func (x *exporter) rest(c *judgedv1.CanaryConfig, variables []string) {
-	if c.GetScopes() != nil || c.GetSchedule() != nil {
-		x.check("scopes and schedule are given with each execution")
-	}
-	params := slices.DeleteFunc(variables, func(name string) bool { return name == "scope" || name == "location" })
-	if len(params) > 0 {
-		x.check("give %s as extendedScopeParams of both scopes", strings.Join(params, ", "))
-	}
-	d := c.GetDecision()
-	for _, unsaid := range []struct {
-		name  string
-		given bool
-	}{
-		{"decision.alpha", d.GetAlpha() != 0},
-		{"decision.fail", d.GetFail() != ""},
-		{"decision.inconclusive", d.GetInconclusive() != ""},
-		{"decision.pass", d.GetPass() != ""},
-		{"windows", c.GetWindows() != nil},
-		{"traffic", c.GetTraffic() != nil},
-		{"assignment", c.GetAssignment() == judgedv1.Assignment_RANDOMIZED},
-	} {
-		if unsaid.given {
-			x.lose(unsaid.name, "Kayenta has no equivalent")
-		}
-	}
-}
