@@ -156,6 +156,22 @@ func (s *Store) Documents(ctx context.Context, tenant, kind string, scopes, stat
 	return list, err
 }
 
+// CountDocuments returns how many documents of a tenant and kind are in one of the
+// states.
+func (s *Store) CountDocuments(ctx context.Context, tenant, kind string, states ...string) (int, error) {
+	args := []any{tenant, kind}
+	places := make([]string, len(states))
+	for i, state := range states {
+		args = append(args, state)
+		places[i] = fmt.Sprintf("$%d", len(args))
+	}
+	n := 0
+	err := s.read(ctx, "count documents", func(q querier) error {
+		return s.row(ctx, q, []any{&n}, "SELECT count(*) FROM documents WHERE tenant = $1 AND kind = $2 AND state IN ("+strings.Join(places, ", ")+")", args...)
+	})
+	return n, err
+}
+
 // DeleteDocument forgets a document now; ErrNotFound if there is none.
 func (s *Store) DeleteDocument(ctx context.Context, tenant, kind, id string) error {
 	return s.write(ctx, "delete a document", func(q querier) error {

@@ -66,6 +66,9 @@ func TestDocuments(t *testing.T) {
 				t.Errorf("%s: %q, want %q: %v", name, got, c.want, err)
 			}
 		}
+		if n, err := s.CountDocuments(ctx, "shop", "run", "running", "gone"); n != 5 || err != nil {
+			t.Errorf("%d are running, want 5: %v", n, err)
+		}
 		if n, err := s.ForgetDocuments(ctx, begin.Add(time.Hour), 10); n != 0 || err != nil {
 			t.Errorf("forgot %d before their time, %v", n, err)
 		}

@@ -15,3 +15,4 @@ CREATE TABLE documents (
 );
 CREATE INDEX documents_by_scope ON documents (tenant, kind, scope, id);
 CREATE INDEX documents_expire ON documents (expires) WHERE expires > 0;
+CREATE INDEX documents_by_state ON documents (tenant, kind, state);
