@@ -5,8 +5,9 @@
 //	go run ./evaluation/service kill -database postgres    # three replicas
 //	go run ./evaluation/service scale -analyses 10000
 //	go run ./evaluation/service scale -database postgres -replicas 3
+//	go run ./evaluation/service hooks                      # Flagger's, answered from state
 //
-// kill exits with 1 if a look is missing, doubled, invented or late. Both print
+// kill exits with 1 if a look is missing, doubled, invented or late. All print
 // Markdown for docs/evaluation.md.
 package main
 
@@ -37,6 +38,7 @@ type settings struct {
 	memory    int64
 	directory string
 	profile   string
+	rate      int
 }
 
 func main() {
@@ -50,7 +52,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("say what: kill or scale (-h lists what can be set)")
+		return errors.New("say what: kill, scale or hooks (-h lists what can be set)")
 	}
 	var s settings
 	f := flag.NewFlagSet(args[0], flag.ContinueOnError)
@@ -81,9 +83,18 @@ func run(ctx context.Context, args []string) error {
 			return err
 		}
 		return scale(ctx, s)
+	case "hooks":
+		f.IntVar(&s.analyses, "analyses", 2000, "live ones, each of one canary, with a look a minute")
+		f.IntVar(&s.signals, "signals", 5, "of each")
+		f.IntVar(&s.rate, "rate", 200, "hooks a second")
+		f.DurationVar(&s.duration, "duration", time.Minute, "of the calls")
+		if err := f.Parse(args[1:]); err != nil {
+			return err
+		}
+		return hooks(ctx, s)
 	case "replica":
 		return replica(ctx, args[1:])
 	default:
-		return fmt.Errorf("there is no %q: kill or scale", args[0])
+		return fmt.Errorf("there is no %q: kill, scale or hooks", args[0])
 	}
 }

@@ -164,18 +164,18 @@ var rules = []rule{
 			"./internal/httpx/...", "./metrics/providers/...", "./metrics/providertest/...",
 			// They call others than sources: issuers and channels, each once, with
 			// errors that show neither paths nor tokens.
-			"./internal/auth/...", "./internal/notify/...", "./evaluation/service", "./evaluation/flagger",
+			"./internal/auth/...", "./internal/notify/...", "./evaluation/service",
 		},
 		files:  production,
 		mayNot: []string{"net/http/..."},
 		why:    "requests to sources leave through internal/httpx, with its retries, breakers and limits, and calls arrive in server; everything between takes Go values",
 	},
 	{
-		name:   "RPC stays at the edge",
-		where:  []string{"./..."},
+		name:  "RPC stays at the edge",
+		where: []string{"./..."},
 		// The last ones answer deployers in their own formats with what the API says.
 		except: []string{
-			"./server/...", "./client/...", "./cmd/...", "./proto/...", "./examples/service/...", "./evaluation/service", "./evaluation/flagger",
+			"./server/...", "./client/...", "./cmd/...", "./proto/...", "./examples/service/...", "./evaluation/service",
 			"./compat/internal/gate", "./compat/argo", "./compat/flagger", "./compat/prometheus",
 		},
 		mayNot: []string{"connectrpc.com/...", "google.golang.org/grpc/...", "./proto/judged/v1/judgedv1connect"},
@@ -184,7 +184,7 @@ var rules = []rule{
 	{
 		name:   "proto types stop at the edge",
 		where:  []string{"./..."},
-		except: []string{"./server/...", "./client/...", "./compat/...", "./cmd/...", "./config/...", "./internal/wire/...", "./proto/...", "./examples/service/...", "./evaluation/service", "./evaluation/flagger", "./deploy"},
+		except: []string{"./server/...", "./client/...", "./compat/...", "./cmd/...", "./config/...", "./internal/wire/...", "./proto/...", "./examples/service/...", "./evaluation/service", "./deploy"},
 		mayNot: []string{"./proto/judged/..."},
 		why:    "the library speaks plain Go structs, so that the contract and the engine can change one without the other",
 	},

@@ -121,7 +121,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credentials) (*Calle
 	}
 	var ways []string
 	if takesTokens {
-		ways = append(ways, `send the header "Authorization: Bearer TOKEN"`)
+		ways = append(ways, `send the header "Authorization: Bearer TOKEN" (or, where all there is to set is a URL, https://any:TOKEN@host)`)
 	}
 	if a.mtls != nil {
 		ways = append(ways, "connect with a client certificate")

@@ -276,7 +276,7 @@ func TestPrecedence(t *testing.T) {
 		{everything, "", peer, "proxy"},
 		{everything, "", nil, "anonymous"},
 		{Options{TokensFile: path}, "", peer, `who is calling: send the header "Authorization: Bearer TOKEN"`},
-		{Options{TokensFile: path, MTLS: &MTLS{}}, "", nil, `TOKEN", or connect with a client certificate`},
+		{Options{TokensFile: path, MTLS: &MTLS{}}, "", nil, `TOKEN@host), or connect with a client certificate`},
 		{Options{MTLS: &MTLS{}}, "Bearer " + token, peer, "takes no tokens"},
 		{Options{Anonymous: true}, "Bearer " + token, nil, "anonymous"},
 	} {

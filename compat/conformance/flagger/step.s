@@ -1,0 +1,1 @@
+// Empty: it lets a Go file declare a function without a body.
