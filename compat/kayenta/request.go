@@ -178,7 +178,11 @@ func (m *Metric) judgedField(p *parser, name string) (err error) {
 	case "groups":
 		m.Groups, err = p.strings()
 	case "analysisConfigurations":
-		if !p.null() && p.peek() != '{' {
+		m.configurations = nil
+		if p.null() {
+			return nil
+		}
+		if p.peek() != '{' {
 			return p.wrongType("an object")
 		}
 		m.configurations, err = p.value()

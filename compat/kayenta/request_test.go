@@ -173,6 +173,7 @@ func TestErrors(t *testing.T) {
 // TestLenience: what looks wrong and is not, in Kayenta.
 func TestLenience(t *testing.T) {
 	for name, text := range map[string]string{
+		"settings of a metric may be null":            strings.Replace(simple(`{}`), `"analysisConfigurations":{"canary":{}}`, `"analysisConfigurations":null`, 1),
 		"a metric without data may have bad settings": strings.Replace(simple(`{}`), `"metrics":[`, `"metrics":[{"name":"other","analysisConfigurations":{"canary":{"critical":1}}},`, 1),
 		"of metrics of one name the first counts":     strings.Replace(simple(`{}`), `}}],"classifier"`, `}},{"name":"m"}],"classifier"`, 1),
 		"muted metrics need no groups":                strings.Replace(simple(`{"muted":true}`), `"groups":["g"],`, ``, 1),

@@ -110,12 +110,12 @@ func (s *Service) canAsk(ctx context.Context, e *execution, request *kayenta.Exe
 	for i := range e.Config.Metrics {
 		m := &e.Config.Metrics[i]
 		scopes := request.Scopes[*m.ScopeName]
-		for _, scope := range []*kayenta.Scope{scopes.ControlScope, scopes.ExperimentScope} {
+		for side, scope := range []*kayenta.Scope{scopes.ControlScope, scopes.ExperimentScope} {
 			query, err := s.askable(a, e.Config, m, scope)
 			if err != nil {
 				return err
 			}
-			asked.Queries[m.Name] = query
+			asked.Queries[m.Name+[]string{"", " (experiment)"}[side]] = query
 		}
 	}
 	return s.Check(ctx, asked)
