@@ -60,6 +60,9 @@ func TestOurJudge(t *testing.T) {
 	odd := strings.Replace(config("c", "latency"), `"canary":{`, `"judged":{"kind":"odd"},"canary":{`, 1)
 	w.refused(t, http.StatusBadRequest, http.MethodPost, "/judges/judged-v1.0/judge",
 		fmt.Sprintf(`{"canaryConfig":%s,"scoreThresholds":{"pass":90,"marginal":75},"metricSetPairList":%s}`, odd, pairsOf(5, 1)), `kind is "odd"`)
+	odd = strings.Replace(config("c", "latency"), `"canary":{`, `"judged":{"margin":0.2,"tolerance":0.1},"canary":{`, 1)
+	w.refused(t, http.StatusBadRequest, http.MethodPost, "/judges/judged-v1.0/judge",
+		fmt.Sprintf(`{"canaryConfig":%s,"scoreThresholds":{"pass":90,"marginal":75},"metricSetPairList":%s}`, odd, pairsOf(5, 1)), "margin is larger than tolerance")
 }
 
 func TestComparison(t *testing.T) {

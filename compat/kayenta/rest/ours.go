@@ -47,6 +47,8 @@ func optionsOf(m *kayenta.Metric) (options, error) {
 		err = fmt.Errorf("kind is %q, want gauge or count", o.Judged.Kind)
 	case o.Judged.Margin != nil && !(*o.Judged.Margin >= 0 && *o.Judged.Margin <= 10), o.Judged.Tolerance != nil && !(*o.Judged.Tolerance >= 0 && *o.Judged.Tolerance <= 10):
 		err = fmt.Errorf("margin and tolerance are shares of the control, from 0 to 10")
+	case o.Judged.Margin != nil && o.Judged.Tolerance != nil && *o.Judged.Margin > *o.Judged.Tolerance:
+		err = fmt.Errorf("margin is larger than tolerance, which is what a PASS must stay within")
 	}
 	if err != nil {
 		return o, badRequest("Metric '%s': analysisConfigurations.judged: %v.", m.Name, err)
