@@ -2,66 +2,28 @@ package argo_test
 
 import (
 	"bytes"
-	"errors"
-	"io"
-	"iter"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/judged-dev/judged/compat/argo"
+	"github.com/judged-dev/judged/compat/internal/carry/carrytest"
 	"github.com/judged-dev/judged/config"
-	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/policy"
-	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
-
-// documents returns the documents of a file.
-func documents(text string) iter.Seq2[string, *yaml.Node] {
-	return func(yield func(string, *yaml.Node) bool) {
-		d := yaml.NewDecoder(strings.NewReader(text))
-		for {
-			n := &yaml.Node{}
-			if err := d.Decode(n); errors.Is(err, io.EOF) || err != nil || !yield("at.yaml", n) {
-				return
-			}
-		}
-	}
-}
 
 // imported converts a file and returns it with its config as people see it,
 // which the loader of configs must take back.
 func imported(t *testing.T, text string) (argo.Imported, string) {
 	t.Helper()
-	got, err := argo.ImportTemplates(documents(text), "")
+	got, err := argo.ImportTemplates(carrytest.Documents("at.yaml", text), "")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, strings.Join(got.Lost, "\n"))
 	}
-	return got, loaded(t, got.Config)
-}
-
-func loaded(t testing.TB, c *judgedv1.CanaryConfig) string {
-	t.Helper()
-	out, err := config.Format(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := config.Parse(out, "out.yaml")
-	if err != nil {
-		t.Fatalf("the loader refuses the config:\n%v\n%s", err, out)
-	}
-	if !proto.Equal(back, c) {
-		t.Errorf("the loader reads another config:\n%s", cmp.Diff(c.String(), back.String()))
-	}
-	if _, err := wire.Config(back).WithDefaults(); err != nil {
-		t.Errorf("the config cannot be planned: %v\n%s", err, out)
-	}
-	return string(out)
+	return got, carrytest.Loaded(t, got.Config)
 }
 
 // template is an AnalysisTemplate with these args and metrics.
@@ -183,7 +145,7 @@ func TestImportNoSides(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := "- name: stable-hash\n- name: canary-hash\n- name: token\n  valueFrom: {secretKeyRef: {name: s, key: k}}"
-			got, err := argo.ImportTemplates(documents(template(args, "- name: m\n  provider: {prometheus: {query: '"+c.query+"'}}")), "")
+			got, err := argo.ImportTemplates(carrytest.Documents("at.yaml", template(args, "- name: m\n  provider: {prometheus: {query: '"+c.query+"'}}")), "")
 			if err == nil || len(got.Lost) != 1 || !strings.Contains(got.Lost[0], c.lost) || !strings.HasPrefix(got.Lost[0], `at.yaml:`) {
 				t.Errorf("error %v, lost %q; want an error and %q", err, got.Lost, c.lost)
 			}
@@ -355,7 +317,7 @@ func TestImportedRules(t *testing.T) {
 
 func TestImportNothing(t *testing.T) {
 	for _, text := range []string{"", "kind: Rollout", template("[]", "- {name: m, provider: {job: {}}}"), "kind: AnalysisTemplate\nspec: &a {metrics: *a}", "[]"} {
-		if _, err := argo.ImportTemplates(documents(text), ""); err == nil {
+		if _, err := argo.ImportTemplates(carrytest.Documents("at.yaml", text), ""); err == nil {
 			t.Errorf("no error for %q", text)
 		}
 	}
@@ -368,7 +330,7 @@ func FuzzImportTemplates(f *testing.F) {
 		if bytes.ContainsAny(text, "\u0085\u2028\u2029") {
 			t.Skip() // the loader refuses these line breaks in any file
 		}
-		got, err := argo.ImportTemplates(documents(string(text)), "prod")
+		got, err := argo.ImportTemplates(carrytest.Documents("at.yaml", string(text)), "prod")
 		if err != nil {
 			return
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/compat/internal/carry"
+	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/judge/mannwhitney"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
@@ -272,7 +273,7 @@ func (i *importer) metrics(c *judgedv1.CanaryConfig) {
 		names[m.Name] = true
 		out := &judgedv1.Metric{
 			Name: m.Name, Source: source, Query: query, Critical: s.Critical,
-			Direction: directionProto(s.Direction), Margin: i.margin(where, s),
+			Direction: wire.DirectionProto(s.Direction), Margin: i.margin(where, s),
 		}
 		if w := weights[m.Name]; w > 0 && w <= 1e6 {
 			out.Weight = w
@@ -289,17 +290,6 @@ func (i *importer) metrics(c *judgedv1.CanaryConfig) {
 		c.Decision = &judgedv1.Decision{Inconclusive: rule}
 	}
 	i.describeGroups(c, groups)
-}
-
-func directionProto(d judge.Direction) judgedv1.Direction {
-	switch d {
-	case judge.Increase:
-		return judgedv1.Direction_INCREASE
-	case judge.Decrease:
-		return judgedv1.Direction_DECREASE
-	default:
-		return judgedv1.Direction_EITHER
-	}
 }
 
 // settings says which settings were not carried over.

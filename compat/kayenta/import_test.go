@@ -11,11 +11,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
 
+	"github.com/judged-dev/judged/compat/internal/carry/carrytest"
 	"github.com/judged-dev/judged/compat/kayenta"
 	"github.com/judged-dev/judged/config"
-	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/metrics"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
@@ -28,21 +27,7 @@ func importedConfig(t *testing.T, text string) (kayenta.Imported, string) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, strings.Join(got.Lost, "\n"))
 	}
-	out, err := config.Format(got.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := config.Parse(out, "out.yaml")
-	if err != nil {
-		t.Fatalf("the loader refuses the config:\n%v\n%s", err, out)
-	}
-	if !proto.Equal(back, got.Config) {
-		t.Errorf("the loader reads another config:\n%s", cmp.Diff(got.Config.String(), back.String()))
-	}
-	if _, err := wire.Config(back).WithDefaults(); err != nil {
-		t.Errorf("the config cannot be planned: %v\n%s", err, out)
-	}
-	return got, string(out)
+	return got, carrytest.Loaded(t, got.Config)
 }
 
 // holds fails unless there are exactly these lines.

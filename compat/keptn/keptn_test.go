@@ -2,68 +2,31 @@ package keptn_test
 
 import (
 	"bytes"
-	"errors"
-	"io"
-	"iter"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
-	"google.golang.org/protobuf/proto"
 
+	"github.com/judged-dev/judged/compat/internal/carry/carrytest"
 	"github.com/judged-dev/judged/compat/keptn"
 	"github.com/judged-dev/judged/config"
-	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/policy"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
-// documents returns the documents of a file.
-func documents(text string) iter.Seq2[string, *yaml.Node] {
-	return func(yield func(string, *yaml.Node) bool) {
-		d := yaml.NewDecoder(strings.NewReader(text))
-		for {
-			n := &yaml.Node{}
-			if err := d.Decode(n); errors.Is(err, io.EOF) || err != nil || !yield("k.yaml", n) {
-				return
-			}
-		}
-	}
-}
-
 // imported converts a file and returns it with its config as people see it,
 // which the loader of configs must take back.
 func imported(t *testing.T, text string) (keptn.Imported, string) {
 	t.Helper()
-	got, err := keptn.Import(documents(text), "")
+	got, err := keptn.Import(carrytest.Documents("k.yaml", text), "")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, strings.Join(got.Lost, "\n"))
 	}
 	if got.Config.GetName() == "" {
 		got.Config.Name = "unnamed" // SLO files have no name; the caller gives one
 	}
-	return got, loaded(t, got.Config)
-}
-
-func loaded(t *testing.T, c *judgedv1.CanaryConfig) string {
-	t.Helper()
-	out, err := config.Format(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	back, err := config.Parse(out, "out.yaml")
-	if err != nil {
-		t.Fatalf("the loader refuses the config:\n%v\n%s", err, out)
-	}
-	if !proto.Equal(back, c) {
-		t.Errorf("the loader reads another config:\n%s", cmp.Diff(c.String(), back.String()))
-	}
-	if _, err := wire.Config(back).WithDefaults(); err != nil {
-		t.Errorf("the config cannot be planned: %v\n%s", err, out)
-	}
-	return string(out)
+	return got, carrytest.Loaded(t, got.Config)
 }
 
 const slo = `
@@ -330,7 +293,7 @@ func TestImportQueries(t *testing.T) {
 		{`a{b="$LABEL.x-y",c="$label_x_y"}`, "would be one variable"},
 		{strings.Repeat("x", 20000), "more than 16384 characters"},
 	} {
-		got, err := keptn.Import(documents("objectives: [{sli: m}]\n---\nindicators: {m: '"+c.query+"'}"), "")
+		got, err := keptn.Import(carrytest.Documents("k.yaml", "objectives: [{sli: m}]\n---\nindicators: {m: '"+c.query+"'}"), "")
 		if err == nil || len(got.Lost) != 1 || !strings.Contains(got.Lost[0], c.lost) {
 			t.Errorf("%.40s: %v, lost %.200q; want %q", c.query, err, got.Lost, c.lost)
 		}
@@ -344,7 +307,7 @@ func TestImportQueries(t *testing.T) {
 func TestImportNothing(t *testing.T) {
 	objectives, _, _ := strings.Cut(slo, "---")
 	for _, text := range []string{"", "{}", "[]", objectives, "kind: Deployment", "objectives: &a [*a]", "kind: AnalysisDefinition"} {
-		if got, err := keptn.Import(documents(text), ""); err == nil {
+		if got, err := keptn.Import(carrytest.Documents("k.yaml", text), ""); err == nil {
 			t.Errorf("no error for %q: %v", text, got.Config)
 		}
 	}
@@ -357,7 +320,7 @@ func FuzzImport(f *testing.F) {
 		if bytes.ContainsAny(text, "\u0085\u2028\u2029") {
 			t.Skip() // the loader refuses these line breaks in any file
 		}
-		got, err := keptn.Import(documents(string(text)), "prod")
+		got, err := keptn.Import(carrytest.Documents("k.yaml", string(text)), "prod")
 		if err != nil {
 			return
 		}

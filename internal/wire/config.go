@@ -83,7 +83,7 @@ func ConfigProto(c analysis.Config) *judgedv1.CanaryConfig {
 	for _, m := range c.Metrics {
 		p := &judgedv1.Metric{
 			Name: m.Name, Source: m.Source, Query: m.Query, Total: m.Total, Judge: m.Judge,
-			Kind: kindProto(m.Kind), Direction: directionProto(m.Direction),
+			Kind: kindProto(m.Kind), Direction: DirectionProto(m.Direction),
 			Critical: m.Critical, Weight: m.Weight, Unit: m.Unit,
 			Pods: m.Pods, Slo: wrapped(m.SLO),
 		}

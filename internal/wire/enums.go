@@ -63,7 +63,8 @@ func directionOf(d judgedv1.Direction, k judge.Kind, judgeName string) judge.Dir
 	}
 }
 
-func directionProto(d judge.Direction) judgedv1.Direction {
+// DirectionProto returns the message's word.
+func DirectionProto(d judge.Direction) judgedv1.Direction {
 	switch d {
 	case judge.Increase:
 		return judgedv1.Direction_INCREASE

@@ -81,7 +81,7 @@ type findingMessages struct {
 func (m *findingMessages) fill(f *judge.Finding) *judgedv1.Finding {
 	s, p := &m.signal, &m.finding
 	s.Name, s.Kind, s.Unit = f.Signal.Name, kindProto(f.Signal.Kind), f.Signal.Unit
-	s.Direction, s.Critical, s.Weight = directionProto(f.Signal.Direction), f.Signal.Critical, f.Signal.Weight
+	s.Direction, s.Critical, s.Weight = DirectionProto(f.Signal.Direction), f.Signal.Critical, f.Signal.Weight
 	s.Margin, s.Tolerance = fillMargin(&m.margin, &f.Signal.Margin), fillMargin(&m.tolerance, &f.Signal.Tolerance)
 	p.Signal = s
 	p.Judge = f.Judge
