@@ -94,7 +94,7 @@ func (h *host) plugin(t *testing.T) {
 				t.Errorf("%+v, want %s", run.Status, c.want)
 			}
 			id := m.Metadata["judgedAnalysis"]
-			if m.Metadata["judgedReport"] != h.server.URL+"/analyses/"+id || m.Metadata["judgedScore"] == "" || m.Metadata["judgedLook"] == "" {
+			if m.Metadata["judgedReport"] != "https://judged.example.com/analyses/"+id || m.Metadata["judgedScore"] == "" || m.Metadata["judgedLook"] == "" {
 				t.Errorf("the metadata are %v", m.Metadata)
 			}
 			if about := run.Status.MetricResults[0].Metadata; about["config"] != "brief" {
