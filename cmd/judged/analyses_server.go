@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,18 +20,24 @@ import (
 
 // credentials say who is calling a server, and whom to trust.
 type credentials struct {
-	TokenFile     string `env:"JUDGED_TOKEN_FILE" placeholder:"FILE" help:"File with the bearer token to send."`
+	TokenFile     string `env:"JUDGED_TOKEN_FILE" placeholder:"FILE" help:"File with the bearer token to send, if it is not in JUDGED_TOKEN."`
 	InsecureToken bool   `help:"Send the token over plain HTTP, too: something else encrypts."`
 	CAFile        string `name:"ca-file" env:"JUDGED_CA_FILE" placeholder:"FILE" help:"Authorities that sign the server's certificate, PEM, instead of the system's."`
 	CertFile      string `env:"JUDGED_CERT_FILE" placeholder:"FILE" help:"Client certificate to show, PEM."`
 	KeyFile       string `env:"JUDGED_KEY_FILE" placeholder:"FILE" help:"Its private key, PEM."`
 }
 
+// tokenVariable is where CI systems put a token.
+const tokenVariable = "JUDGED_TOKEN"
+
 // connect returns a client of a server.
 func (c credentials) connect(server string) (*client.Client, error) {
 	var options []client.Option
-	if c.TokenFile != "" {
+	switch {
+	case c.TokenFile != "":
 		options = append(options, client.WithToken(client.FileToken(c.TokenFile)))
+	case os.Getenv(tokenVariable) != "": // no flag: command lines are seen by everybody on the machine
+		options = append(options, client.WithToken(client.EnvToken(tokenVariable)))
 	}
 	if c.InsecureToken {
 		options = append(options, client.WithInsecureToken())

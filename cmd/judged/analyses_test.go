@@ -369,6 +369,13 @@ func TestTokenCommand(t *testing.T) {
 	if _, complained, code := typed(t, url, "configs", "list"); code != exitError || !strings.Contains(complained, "who is calling") {
 		t.Errorf("without it: exit %d: %s", code, complained)
 	}
+	t.Setenv("JUDGED_TOKEN", token)
+	must(t, url, "configs", "list")
+	t.Setenv("JUDGED_TOKEN", token+"x")
+	must(t, url, "configs", "list", "--token-file", file(t, "token", token)) // what is said comes before what is there
+	if _, complained, code := typed(t, url, "configs", "list"); code != exitError || !strings.Contains(complained, "does not know the bearer token") || strings.Contains(complained, token) {
+		t.Errorf("another token: %d %s", code, complained)
+	}
 	if _, complained, code := typed(t, "", "token", "x", "--not-after", "2001-01-01T00:00:00Z"); code != exitError || !strings.Contains(complained, "is past") {
 		t.Errorf("exit %d: %s", code, complained)
 	}
