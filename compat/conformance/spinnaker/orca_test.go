@@ -36,7 +36,7 @@ func config(name, judge string, n int, query func(i int) string) map[string]any 
 			"query": map[string]any{"type": "prometheus", "serviceType": "prometheus", "customInlineTemplate": "PromQL:" + text},
 			"analysisConfigurations": map[string]any{
 				"canary": map[string]any{"direction": "increase"},
-				"judged": map[string]any{"margin": 0.15, "tolerance": 0.05},
+				"judged": map[string]any{"margin": 0.15, "tolerance": 0.15},
 			},
 		})
 	}

@@ -33,7 +33,7 @@ func (s *Service) newExecution(r *http.Request, c *kayenta.Config, configID stri
 			return nil, badRequest("The parameter %s has more than 253 bytes.", name)
 		}
 	}
-	if err := checkJudge(c.JudgeName()); err != nil {
+	if err := errors.Join(checkJudge(c.JudgeName()), checkOptions(c.JudgeName(), c)); err != nil {
 		return nil, err
 	}
 	id, err := newID()

@@ -47,6 +47,19 @@ func checkJudge(name string) error {
 	return unknownJudge(name)
 }
 
+// checkOptions does the same for the settings that only judged's own judge reads.
+func checkOptions(name string, c *kayenta.Config) error {
+	if name != JudgeName {
+		return nil
+	}
+	for i := range c.Metrics {
+		if _, err := optionsOf(&c.Metrics[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Service) listJudges(r *http.Request) (any, error) {
 	if err := s.Allow(r.Context(), Access{Action: "configs.list"}); err != nil {
 		return nil, err

@@ -130,6 +130,7 @@ func TestAdHocCanary(t *testing.T) {
 		},
 		"injection": {strings.Replace(body(config("c", "m")), `"scope":"v2-slow"`, `"scope":"x\"} or secret{a=\""`, 1), "would change the query"},
 		"store":     {strings.Replace(body(config("c", "m")), `"type":"prometheus","serviceType":"prometheus"`, `"type":"atlas","q":"x"`, 1), "atlas"},
+		"options":   {body(strings.Replace(ours, `"canary":{`, `"judged":{"kind":"odd"},"canary":{`, 1)), `kind is "odd"`},
 		"garbage":   {"{", "cannot read the request's body"},
 	} {
 		t.Run(name, func(t *testing.T) {
