@@ -67,12 +67,7 @@ func (k *gate) target(i int, n *yaml.Node) {
 				}
 			})
 		case "weight":
-			v, err := strconv.ParseFloat(value.Value, 64)
-			if err != nil || !(v > 0 && v <= 1e6) {
-				k.Lose(value, where, "%q is no weight between 0 and a million: 1 is taken", value.Value)
-				v = 1
-			}
-			o.weight = v
+			o.weight = k.weight(value, where)
 		case "keyObjective":
 			o.key = value.Value == "true"
 		default:

@@ -19,6 +19,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -134,6 +135,16 @@ func (k *gate) document(n *yaml.Node) {
 }
 
 // addObjective keeps an objective, up to as many as fit into a config.
+// weight reads an objective's share of the score.
+func (k *gate) weight(n *yaml.Node, where string) float64 {
+	v, err := strconv.ParseFloat(n.Value, 64)
+	if err != nil || !(v > 0 && v <= 1e6) {
+		k.Lose(n, where, "%q is no weight between 0 and a million: 1 is taken", n.Value)
+		return 1
+	}
+	return v
+}
+
 func (k *gate) addObjective(n *yaml.Node, o objective) {
 	switch {
 	case len(k.objectives) == carry.MaxMetrics:

@@ -73,12 +73,7 @@ func (k *gate) objective(i int, n *yaml.Node) {
 		case "warning":
 			warning = k.criteria(value, where)
 		case "weight":
-			v, err := strconv.ParseFloat(value.Value, 64)
-			if err != nil || !(v > 0 && v <= 1e6) {
-				k.Lose(value, where, "%q is no weight between 0 and a million: 1 is taken", value.Value)
-				v = 1
-			}
-			o.weight = v
+			o.weight = k.weight(value, where)
 		case "key_sli":
 			o.key = value.Value == "true"
 		default:

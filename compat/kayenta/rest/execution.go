@@ -41,10 +41,9 @@ type execution struct {
 
 // stage is one step of an execution.
 type stage struct {
-	Type      string         `json:"type"`
-	Name      string         `json:"name"`
-	Status    kayenta.Status `json:"status"`
-	Execution string         `json:"execution,omitempty"`
+	Type   string         `json:"type"`
+	Name   string         `json:"name"`
+	Status kayenta.Status `json:"status"`
 }
 
 // stage returns the stage of a name.

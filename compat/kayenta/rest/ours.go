@@ -22,6 +22,8 @@ type options struct {
 	Canary struct {
 		Direction   string `json:"direction"`
 		NaNStrategy string `json:"nanStrategy"`
+		// Critical is true or not; what else it is, Kayenta's judge refuses.
+		Critical json.RawMessage `json:"critical"`
 	} `json:"canary"`
 	Judged struct {
 		// Kind is gauge or count.
@@ -76,12 +78,16 @@ func judgeOurs(c *kayenta.Config, t *kayenta.Thresholds, pairs []kayenta.MetricS
 		}
 	}
 	var inputs []analysis.Input
-	judged := map[string]int{} // the result of each signal
+	judged := map[string]int{}   // the result of each signal
+	read := map[string]options{} // of each metric, which may have many pairs
 	for i := range pairs {
 		r := &result.Results[i]
-		o, err := optionsOf(metrics[r.Name])
-		if err != nil {
-			return nil, err
+		o, known := read[r.Name]
+		if !known {
+			if o, err = optionsOf(metrics[r.Name]); err != nil {
+				return nil, err
+			}
+			read[r.Name] = o
 		}
 		if r.Muted {
 			continue
@@ -94,7 +100,7 @@ func judgeOurs(c *kayenta.Config, t *kayenta.Thresholds, pairs []kayenta.MetricS
 			name = fmt.Sprintf("%s (%d)", name, i+1)
 		}
 		judged[name] = i
-		inputs = append(inputs, input(&pairs[i], name, o, criticalOf(metrics[r.Name])))
+		inputs = append(inputs, input(&pairs[i], name, o))
 	}
 	j := analysis.Judge(inputs, judge.DefaultAlpha)
 	for _, f := range j.Findings {
@@ -114,20 +120,8 @@ func judgeOurs(c *kayenta.Config, t *kayenta.Thresholds, pairs []kayenta.MetricS
 	return result, nil
 }
 
-func criticalOf(m *kayenta.Metric) bool {
-	var of struct {
-		AnalysisConfigurations struct {
-			Canary struct {
-				Critical bool `json:"critical"`
-			} `json:"canary"`
-		} `json:"analysisConfigurations"`
-	}
-	text, err := json.Marshal(m)
-	return err == nil && json.Unmarshal(text, &of) == nil && of.AnalysisConfigurations.Canary.Critical
-}
-
 // input returns a pair as judged's judges take it.
-func input(p *kayenta.MetricSetPair, name string, o options, critical bool) analysis.Input {
+func input(p *kayenta.MetricSetPair, name string, o options) analysis.Input {
 	n := max(len(p.Control), len(p.Experiment))
 	side := func(values []float64) judge.Side {
 		out := make([]float64, n)
@@ -142,7 +136,7 @@ func input(p *kayenta.MetricSetPair, name string, o options, critical bool) anal
 		}
 		return judge.Side{Values: out}
 	}
-	signal := judge.Signal{Name: name, Critical: critical, Direction: judge.Either}
+	signal := judge.Signal{Name: name, Critical: string(o.Canary.Critical) == "true", Direction: judge.Either}
 	if o.Judged.Kind == "count" {
 		signal.Kind = judge.Count
 	}

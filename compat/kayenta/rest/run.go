@@ -179,7 +179,6 @@ func (s *Service) fetchAll(ctx context.Context, e *execution, request *kayenta.E
 		for side, scope := range []*kayenta.Scope{scopes.ControlScope, scopes.ExperimentScope} {
 			f := &fetched[side*len(e.Config.Metrics)+i]
 			f.at = fmt.Sprintf("%s%d", []string{"fetchControl", "fetchExperiment"}[side], i)
-			e.stage(f.at) // their order is that of the config
 			group.Go(func() error {
 				defer func() {
 					if p := recover(); p != nil {
