@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/judged-dev/judged/compat/kayenta"
+	"github.com/judged-dev/judged/internal/fetch"
 	"github.com/judged-dev/judged/internal/schedule"
 	"github.com/judged-dev/judged/internal/store"
 	"github.com/judged-dev/judged/metrics"
@@ -54,7 +55,7 @@ func (s *Service) do(ctx context.Context, t store.Task) error {
 			return err
 		}
 	}
-	more, next, err := s.step(ctx, kind, t.Tenant, e)
+	more, next, err := s.step(fetch.WithOwner(ctx, e.ID), kind, t.Tenant, e)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // the lease is lost, or this replica stops
 	}
