@@ -63,6 +63,9 @@ type Wire struct {
 	// Endless is how a success begins, and a piece of it that can be repeated
 	// for ever.
 	Endless func() (head, piece []byte)
+	// LargeTries is how often a driver asks when answers are too large: one that
+	// reads pages asks for smaller ones before it gives up. 0: once.
+	LargeTries int64
 	// Credentials are the ways to authenticate. The suite sets all that have
 	// Always before every test, and each one alone to see it arrive.
 	Credentials []Credential

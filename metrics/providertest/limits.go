@@ -168,12 +168,13 @@ func (s suite) huge(t *testing.T, encode func(http.ResponseWriter) io.WriteClose
 	runtime.ReadMemStats(&after)
 
 	s.wantError(t, err, metrics.TooLarge, "answered with more than", "max_response_bytes")
-	if n := b.requests.Load(); n != 1 {
-		t.Errorf("%d requests, want 1: what is too large once is so again", n)
+	tries := max(1, s.Wire.LargeTries)
+	if n := b.requests.Load(); n != tries {
+		t.Errorf("%d requests, want %d: what is too large once is so again", n, tries)
 	}
 	heap, total := int64(peak)-int64(before.HeapAlloc), int64(after.TotalAlloc-before.TotalAlloc)
 	t.Logf("heap grew by at most %d MiB, %d MiB were allocated in all", heap>>20, total>>20)
-	if heap > maxGrowth || total > maxGrowth {
-		t.Errorf("heap grew by %d MiB, %d MiB were allocated in all, want at most %d", heap>>20, total>>20, maxGrowth>>20)
+	if heap > maxGrowth || total > tries*maxGrowth {
+		t.Errorf("heap grew by %d MiB, %d MiB were allocated in all, want at most %d and %d", heap>>20, total>>20, maxGrowth>>20, tries*maxGrowth>>20)
 	}
 }
