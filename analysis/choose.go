@@ -16,6 +16,9 @@ func (in Input) choose() judge.Judge {
 	if in.Err != nil {
 		return unreadable{in.Err}
 	}
+	if in.Logs != nil {
+		return in.Logs
+	}
 	name := in.Judge
 	if name == "" && in.Own {
 		name = anomaly.Name
@@ -58,6 +61,8 @@ func (in Input) choice() string {
 	switch {
 	case in.Err != nil:
 		return ""
+	case in.Logs != nil:
+		return in.Logs.String()
 	case in.Share > 0:
 		return "as a split of traffic: the canary should get " + judge.FormatPercent(in.Share) + " of the requests"
 	case in.Judge != "":

@@ -22,6 +22,7 @@ type Config struct {
 	Scopes      Scopes
 	Schedule    Schedule
 	Metrics     []Metric
+	Logs        []Log
 	// Traffic is how requests should be split; nil judges no split.
 	Traffic *Traffic
 	// Assignment says what makes healthy arms alike.
@@ -176,8 +177,8 @@ func (c Config) WithDefaults() (Config, error) {
 	if t := c.Traffic; t != nil && !(t.Share > 0 && t.Share < 1) {
 		problem("the canary's share of the traffic is %v: it must be more than 0 and less than 1", t.Share)
 	}
-	if len(c.Metrics) == 0 {
-		problem("there is no metric: without one there is nothing to judge")
+	if len(c.Metrics)+len(c.Logs) == 0 {
+		problem("there is no metric and no log: without one there is nothing to judge")
 	}
 	c.Metrics = slices.Clone(c.Metrics)
 	seen := map[string]bool{}
@@ -229,6 +230,18 @@ func (c Config) WithDefaults() (Config, error) {
 		}
 		if m.Tolerance.Relative < m.Margin.Relative {
 			problem("metric %q has a tolerance (%v) smaller than its margin (%v): a change could then pass and fail", m.Name, m.Tolerance, m.Margin)
+		}
+	}
+	c.Logs = slices.Clone(c.Logs)
+	for i := range c.Logs {
+		l := &c.Logs[i]
+		problems = append(problems, l.problems()...)
+		if seen[l.Name] || c.Traffic != nil && l.Name == TrafficSignal {
+			problem("two signals are called %q: every signal needs a name of its own", l.Name)
+		}
+		seen[l.Name] = true
+		if l.Share == 0 && c.Traffic != nil {
+			l.Share = c.Traffic.Share
 		}
 	}
 	if len(problems) > 0 {
@@ -320,6 +333,9 @@ func (c Config) Variables() []string {
 	}
 	for _, m := range c.Metrics {
 		add(m.Query, m.Total)
+	}
+	for _, l := range c.Logs {
+		add(l.Query)
 	}
 	if c.Traffic != nil {
 		add(c.Traffic.Query)

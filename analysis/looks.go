@@ -49,6 +49,9 @@ func (l *Looks) Judge(inputs []Input, n int, alpha float64) (judge.Judgment, err
 func judgeAt(inputs []Input, calibrated, blind func(alpha float64) float64, alpha float64) judge.Judgment {
 	for i := range inputs {
 		s := &inputs[i].Sample
+		if inputs[i].Logs != nil {
+			continue // they have e-values, which may be looked at any time
+		}
 		s.Look = blind
 		if s.History != nil && s.History.Canary.Len() >= calibrating {
 			s.Look = calibrated
@@ -63,7 +66,10 @@ func judgeAt(inputs []Input, calibrated, blind func(alpha float64) float64, alph
 // they overlap.
 func judgeApart(inputs []Input, at Look, alpha float64) judge.Judgment {
 	part := func(alpha float64) float64 { return alpha / float64(at.Of) }
-	return judgeAt(inputs, part, part, alpha)
+	for i := range inputs {
+		inputs[i].Sample.Look = part
+	}
+	return Judge(inputs, alpha)
 }
 
 // RegularLooks judges windows of a planned length every so many intervals. It

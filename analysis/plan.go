@@ -34,6 +34,8 @@ type Plan struct {
 	// Signals has one entry a metric, in the config's order, and the traffic
 	// check at the end, if there is one.
 	Signals []PlannedSignal
+	// Logs has one entry a log, in the config's order.
+	Logs []PlannedLog
 	// look is set by a Timeline.
 	look Look
 }
@@ -65,6 +67,9 @@ func NewPlan(c Config, sources *Sources, window, history metrics.Window) (*Plan,
 	p := &Plan{Config: c, Window: window, History: history}
 	for _, m := range c.Metrics {
 		p.Signals = append(p.Signals, planSignal(m, c.Scopes, sources, history))
+	}
+	for _, l := range c.Logs {
+		p.Logs = append(p.Logs, planLog(l, c.Scopes, sources, history))
 	}
 	if t := c.Traffic; t != nil {
 		s := planSignal(t.metric(), c.Scopes, sources, history)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/judge/mannwhitney"
+	"github.com/judged-dev/judged/logs/compare"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -46,12 +47,19 @@ func Run(ctx context.Context, c Config, sources *Sources, window, history metric
 
 // Run fetches, judges and decides what was planned.
 func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
+	var mined []Input
+	reading := make(chan struct{})
+	go func() {
+		defer close(reading)
+		mined = p.mineLogs(ctx, sources)
+	}()
 	answers := fetch(ctx, p, sources)
+	<-reading
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("analysis of config %q stopped before its queries were answered: %w", p.Config.Name, context.Cause(ctx))
 	}
-	inputs := make([]Input, len(p.Signals))
-	for i, s := range p.Signals {
+	inputs := make([]Input, 0, len(p.Signals)+len(p.Logs))
+	for _, s := range p.Signals {
 		in := Input{
 			Judge: s.Metric.Judge, Own: s.Own, SLO: s.Metric.SLO, Share: s.Share,
 			Evidence: s.evidence(), Err: s.Err,
@@ -60,8 +68,9 @@ func (p *Plan) Run(ctx context.Context, sources *Sources) (*Result, error) {
 		if s.Err == nil {
 			in.Sample, in.Warnings, in.Err = assemble(p, s, answers)
 		}
-		inputs[i] = in
+		inputs = append(inputs, in)
 	}
+	inputs = append(inputs, mined...)
 	judgment, err := p.judge(inputs)
 	if err != nil {
 		return nil, err
@@ -141,6 +150,9 @@ type Input struct {
 	Sample judge.Sample
 	// Judge is the judge's name; empty chooses by kind.
 	Judge string
+	// Logs are the compared logs of a signal that is made of them; it then has no
+	// sample.
+	Logs *compare.Comparison
 	// Own says that there is no baseline and the canary is compared with its own
 	// past, Sample.History.Canary, which ends where the window begins.
 	Own bool

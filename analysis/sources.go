@@ -3,12 +3,15 @@ package analysis
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/judged-dev/judged/logs"
+	"github.com/judged-dev/judged/logs/mine"
 	"github.com/judged-dev/judged/metrics"
 )
 
@@ -22,6 +25,14 @@ type Sources struct {
 	// through.
 	beneath *Sources
 	wrap    func(name string, source metrics.Source) metrics.Source
+	mined   func(name string, read mine.Read) mine.Read
+	logs    map[string]*openLog
+}
+
+// openLog is a source of logs that has been asked for.
+type openLog struct {
+	provider logs.Provider
+	open     func() (mine.Read, io.Closer, error) // once
 }
 
 type openSource struct {
@@ -31,7 +42,7 @@ type openSource struct {
 
 // NewSources returns the set of these sources, by their Name.
 func NewSources(settings ...metrics.Settings) *Sources {
-	s := &Sources{settings: map[string]metrics.Settings{}, open: map[string]*openSource{}}
+	s := &Sources{settings: map[string]metrics.Settings{}, open: map[string]*openSource{}, logs: map[string]*openLog{}}
 	for _, one := range settings {
 		s.settings[one.Name] = one
 	}
@@ -138,6 +149,79 @@ func (s *Sources) Through(wrap func(name string, source metrics.Source) metrics.
 	return &Sources{beneath: s, wrap: wrap, open: map[string]*openSource{}}
 }
 
+// MinedThrough returns a set of the same sources that reads logs through what mined
+// makes of how each is read, by the source's name. It shares the open sources with
+// s.
+func (s *Sources) MinedThrough(mined func(name string, read mine.Read) mine.Read) *Sources {
+	return &Sources{
+		beneath: s, wrap: func(_ string, source metrics.Source) metrics.Source { return source },
+		mined: mined, open: map[string]*openSource{},
+	}
+}
+
+// UseLogs makes a source of logs known under a name: how it is read, and how its
+// queries are expanded.
+func (s *Sources) UseLogs(name string, provider logs.Provider, read mine.Read) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.logs[name] = &openLog{provider, func() (mine.Read, io.Closer, error) { return read, nil, nil }}
+}
+
+// LogProvider returns the provider of a source of logs without opening it.
+func (s *Sources) LogProvider(name string) (logs.Provider, error) {
+	if s.beneath != nil {
+		return s.beneath.LogProvider(name)
+	}
+	s.mu.Lock()
+	o, used := s.logs[name]
+	settings, ok := s.settings[name]
+	s.mu.Unlock()
+	switch {
+	case used:
+		return o.provider, nil
+	case !ok:
+		return logs.Provider{}, s.unknown(name)
+	default:
+		return logs.Lookup(settings.Provider)
+	}
+}
+
+// Mine returns how the logs of a source are read. The source is opened once.
+func (s *Sources) Mine(name string) (mine.Read, error) {
+	if s.beneath != nil {
+		read, err := s.beneath.Mine(name)
+		if err == nil && s.mined != nil {
+			read = s.mined(name, read)
+		}
+		return read, err
+	}
+	provider, err := s.LogProvider(name)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	o, ok := s.logs[name]
+	if !ok {
+		o = &openLog{provider, onceRead(provider, s.settings[name])}
+		s.logs[name] = o
+	}
+	s.mu.Unlock()
+	read, _, err := o.open()
+	return read, err
+}
+
+// onceRead opens a source of logs when it is first called.
+func onceRead(provider logs.Provider, settings metrics.Settings) func() (mine.Read, io.Closer, error) {
+	source := sync.OnceValues(func() (logs.Source, error) { return provider.Open(settings) })
+	return func() (mine.Read, io.Closer, error) {
+		s, err := source()
+		if err != nil {
+			return nil, nil, err
+		}
+		return mine.Reading(s, MineOptions()), s, nil
+	}
+}
+
 // Close closes every open source.
 func (s *Sources) Close() error {
 	if s.beneath != nil {
@@ -151,7 +235,12 @@ func (s *Sources) Close() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open = map[string]*openSource{}
+	for _, o := range s.logs {
+		if _, source, err := o.open(); err == nil && source != nil {
+			errs = append(errs, source.Close())
+		}
+	}
+	s.open, s.logs = map[string]*openSource{}, map[string]*openLog{}
 	return errors.Join(errs...)
 }
 

@@ -365,8 +365,14 @@ func enumWords(node *yaml.Node, message proto.Message) {
 		if field == nil || field.Enum() == nil || value.Kind != yaml.ScalarNode {
 			continue
 		}
-		if upper := strings.ToUpper(value.Value); field.Enum().Values().ByName(protoreflect.Name(upper)) != nil {
-			value.Value = upper
+		// Some enums' values begin with the enum's name, since names are unique in a
+		// package: `as: error` is SEVERITY_ERROR.
+		upper := strings.ToUpper(value.Value)
+		for _, name := range []string{upper, strings.ToUpper(string(field.Enum().Name())) + "_" + upper} {
+			if field.Enum().Values().ByName(protoreflect.Name(name)) != nil {
+				value.Value = name
+				break
+			}
 		}
 	}
 }

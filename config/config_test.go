@@ -123,6 +123,35 @@ func TestJSONReadsLikeYAML(t *testing.T) {
 
 // TestMistakes holds every mistake to the same standard: the place, and
 // words that say what to do.
+func TestLoadLogs(t *testing.T) {
+	path := write(t, `
+name: shop
+scopes: {baseline: {track: stable}, canary: {track: canary}}
+logs:
+  - source: logs/shop
+    query: "{track='${track}'}"
+    tolerance: 10%
+    share: 5%
+    silence: fail
+    ratio: 3
+    redact: ['order-\d+']
+    pins:
+      - {template: 00112233445566ff, as: ignored, until: 2026-12-01T00:00:00Z, note: known}
+      - {template: 10112233445566ff, as: critical}
+`)
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := c.Logs[0]
+	if l.Tolerance != 0.1 || l.Share != 0.05 || !l.SilenceFails || l.Ratio != 3 || len(l.Redact) != 1 {
+		t.Errorf("%+v", l)
+	}
+	if p := l.Severity.Pins; len(p) != 2 || p[0].As != judge.Ignored || p[1].As != judge.Grave || p[0].Until.IsZero() {
+		t.Errorf("pins %+v", p)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	metric := "name: c\nmetrics:\n  - name: m\n    source: s\n    query: q\n"
 	cases := []struct {
@@ -145,6 +174,9 @@ func TestMistakes(t *testing.T) {
 		{"unknown enum value", metric + "    direction: up\n", []string{"c.yaml:6:16", `"up"`, "either, increase, decrease"}},
 		{"ratio without total", metric + "    kind: ratio\n", []string{"c.yaml:3:5", "total"}},
 		{"no metrics", "name: c\n", []string{"metrics", "at least one metric"}},
+		{"pin without severity", "name: c\nlogs:\n  - source: s\n    query: q\n    pins:\n      - {template: 00112233445566ff}\n", []string{"c.yaml:6", "ignored, info, warn"}},
+		{"pin of no template", "name: c\nlogs:\n  - source: s\n    query: q\n    pins: [{template: order failed, as: info}]\n", []string{"c.yaml:5", "16 hexadecimal"}},
+		{"log without source", "name: c\nlogs:\n  - query: q\n", []string{"c.yaml:3:5", "source"}},
 		{"no name", "metrics: [{name: m, source: s, query: q}]\n", []string{"name"}},
 		{"no query", "name: c\nmetrics:\n  - {name: m, source: s}\n", []string{"c.yaml:3:5", "query"}},
 		{"scope with a quote", metric + "scopes: {baseline: {v: 'a\"b'}, canary: {v: b}}\n", []string{"c.yaml:6", "without quotes"}},

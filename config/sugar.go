@@ -44,7 +44,7 @@ func (s *sugar) Unmarshal(node *yaml.Node, message proto.Message) (bool, error) 
 		s.noteUnits(node)
 		s.noteShare(node)
 		return false, nil
-	case *judgedv1.Traffic:
+	case *judgedv1.Traffic, *judgedv1.Log:
 		s.noteShare(node)
 		return false, nil
 	case *wrapperspb.DoubleValue:
@@ -89,7 +89,8 @@ func (s *sugar) noteShare(message *yaml.Node) {
 		return
 	}
 	for i := 0; i+1 < len(message.Content); i += 2 {
-		if message.Content[i].Value == "share" {
+		switch message.Content[i].Value {
+		case "share", "tolerance":
 			s.shares[message.Content[i+1]] = true
 		}
 	}

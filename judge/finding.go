@@ -108,6 +108,12 @@ type Finding struct {
 	// Aspects are the ways in which a Panel looked at the signal, its lead
 	// first; empty for a judge alone.
 	Aspects []Aspect
+	// Changes are the things that differ, worst first, where a signal is made of
+	// many: log templates, operations. Their tests together are the finding's.
+	Changes []Change
+	// Overlooked is the share of the canary's units (requests) in which something new
+	// could stand and not be found, for a signal made of many things. NaN for others.
+	Overlooked float64
 	// EffectiveN is the number of independent intervals the data are worth.
 	EffectiveN float64
 	// Needed is how many intervals in all would probably decide, 0 if
@@ -151,5 +157,6 @@ func NewFinding(judge string, s Sample) Finding {
 		Effect:         Effect{Estimate: nan, Low: nan, High: nan, Level: s.Level()},
 		PValue:         nan,
 		AdjustedPValue: nan,
+		Overlooked:     nan,
 	}
 }

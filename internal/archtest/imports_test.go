@@ -53,7 +53,7 @@ var (
 	backendSDKs = []string{
 		"cloud.google.com/go/...",
 		"github.com/Azure/...",
-		"github.com/DataDog/...",
+		"github.com/DataDog/datadog-api-client-go/...",
 		"github.com/aws/...",
 		"github.com/elastic/...",
 		"github.com/grafana/...",
@@ -95,16 +95,30 @@ var rules = []rule{
 		where:  []string{"./metrics/..."},
 		except: []string{"./metrics/providers/...", "./metrics/providertest/..."},
 		files:  production,
-		may:    []string{"std", "./metrics", "./metrics/promql"},
+		may:    []string{"std", "./metrics", "./metrics/promql", "./logs/mine"}, // a transcript remembers counted lines, too
 		why: "a series means the same whichever backend it came from and whoever judges it; what a vendor's module brings belongs " +
 			"into the driver, metrics/providers/<backend>, which the program chooses to link",
 	},
 	{
-		name:  "logs and traces know no vendor",
-		where: []string{"./logs/...", "./traces/..."},
-		files: production,
-		may:   []string{"std", "./judge/...", "./metrics", "./logs/...", "./traces/..."},
-		why:   "they become counts and samples before a judge sees them; reading a backend is its driver's work",
+		name:   "logs and traces know no vendor",
+		where:  []string{"./logs/...", "./traces/..."},
+		except: []string{"./logs/providers/...", "./logs/sourcetest/..."},
+		files:  production,
+		may: []string{
+			"std", "./judge/...", "./metrics", "./logs/...", "./traces/...", "gonum.org/v1/gonum/...",
+			"github.com/DataDog/sketches-go/...", // sketches of quantiles
+			"go.opentelemetry.io/proto/otlp/...", // what OTLP's messages are
+			"google.golang.org/protobuf/...",     // and how they are read
+		},
+		why: "they become counts and samples before a judge sees them; reading a backend is its driver's work",
+	},
+	{
+		name:   "logs are counted before they are judged",
+		where:  []string{"./logs/..."},
+		except: []string{"./logs/compare"},
+		files:  production,
+		mayNot: []string{"./judge/...", "./analysis/..."},
+		why:    "a line means the same on either side; only logs/compare knows that there are two",
 	},
 	{
 		name:   "reading data is not judging them",
@@ -116,8 +130,8 @@ var rules = []rule{
 	},
 	{
 		name:   "products and backends stand alone",
-		where:  []string{"./metrics/providers", "./compat"},
-		except: []string{"./metrics/providers/all"},
+		where:  []string{"./metrics/providers", "./logs/providers", "./compat"},
+		except: []string{"./metrics/providers/all", "./logs/providers/all"},
 		apart:  true,
 		why:    "each can be read, replaced or dropped by itself; what two share belongs into internal/httpx, metrics/promql or an internal folder",
 	},
@@ -161,7 +175,7 @@ var rules = []rule{
 		// proto holds generated handlers; providertest records and replays the drivers' HTTP.
 		except: []string{
 			"./server/...", "./cmd/...", "./compat/...", "./client/...", "./examples/...", "./proto/...",
-			"./internal/httpx/...", "./metrics/providers/...", "./metrics/providertest/...",
+			"./internal/httpx/...", "./metrics/providers/...", "./metrics/providertest/...", "./logs/providers/...", "./logs/sourcetest/...",
 			// They call others than sources: issuers and channels, each once, with
 			// errors that show neither paths nor tokens.
 			"./internal/auth/...", "./internal/notify/...", "./evaluation/service",
@@ -208,9 +222,9 @@ var rules = []rule{
 	{
 		name:   "test helpers stay out of the binary",
 		where:  []string{"./..."},
-		except: []string{"./judge/judgetest/...", "./metrics/providertest/...", "./internal/store/storetest/...", "./compat/internal/carry/carrytest", "./evaluation/..."},
+		except: []string{"./judge/judgetest/...", "./metrics/providertest/...", "./logs/sourcetest/...", "./internal/store/storetest/...", "./compat/internal/carry/carrytest", "./evaluation/..."},
 		files:  production,
-		mayNot: []string{"testing/...", "./judge/judgetest/...", "./metrics/providertest/...", "./internal/store/storetest/...", "./compat/internal/carry/carrytest"},
+		mayNot: []string{"testing/...", "./judge/judgetest/...", "./metrics/providertest/...", "./logs/sourcetest/...", "./internal/store/storetest/...", "./compat/internal/carry/carrytest"},
 		why:    "package testing registers its flags and conformance suites carry data; only tests and the evaluation programs need them",
 	},
 }
@@ -404,7 +418,8 @@ func TestRules(t *testing.T) {
 		{"metrics/align.go", ours("judge"), []string{"series know neither vendor nor judge", "reading data is not judging them"}},
 		{"metrics/align.go", "golang.org/x/time/rate", []string{"series know neither vendor nor judge"}},
 		{"metrics/registry.go", ours("metrics/providers/loki"), []string{"series know neither vendor nor judge"}},
-		{"logs/drain.go", ours("judge/counts"), nil},
+		{"logs/compare/rows.go", ours("judge/counts"), nil},
+		{"logs/mine/miner.go", ours("judge"), []string{"logs are counted before they are judged"}},
 		{"logs/drain.go", ours("metrics/providers/loki"), []string{"logs and traces know no vendor"}},
 		{"traces/span.go", "github.com/DataDog/datadog-api-client-go/v2/api/datadogV1", []string{"logs and traces know no vendor", "backend clients stay in the drivers"}},
 

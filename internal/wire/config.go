@@ -48,6 +48,9 @@ func Config(c *judgedv1.CanaryConfig) analysis.Config {
 	for _, m := range c.GetMetrics() {
 		out.Metrics = append(out.Metrics, metric(m))
 	}
+	for _, l := range c.GetLogs() {
+		out.Logs = append(out.Logs, logOf(l))
+	}
 	return out
 }
 
@@ -94,6 +97,9 @@ func ConfigProto(c analysis.Config) *judgedv1.CanaryConfig {
 			p.Tolerance = marginProto(m.Tolerance)
 		}
 		out.Metrics = append(out.Metrics, p)
+	}
+	for i := range c.Logs {
+		out.Logs = append(out.Logs, logProto(&c.Logs[i]))
 	}
 	return out
 }

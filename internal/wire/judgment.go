@@ -109,6 +109,8 @@ func (m *findingMessages) fill(f *judge.Finding) *judgedv1.Finding {
 			p.Aspects[i] = a
 		}
 	}
+	p.Changes = changeProtos(f.Changes)
+	p.Overlooked = number(&f.Overlooked)
 	if f.Needed > 0 {
 		m.needed = int32(min(f.Needed, math.MaxInt32))
 		p.Needed = &m.needed
@@ -170,6 +172,8 @@ func findingOf(p *judgedv1.Finding) judge.Finding {
 		Effect:         effectOf(p.GetEffect()),
 		Choice:         p.GetChoice(),
 		Aspects:        aspects,
+		Changes:        changesOf(p.GetChanges()),
+		Overlooked:     value(p.Overlooked, math.NaN()),
 		PValue:         value(p.PValue, math.NaN()),
 		AdjustedPValue: value(p.AdjustedPValue, math.NaN()),
 		EffectiveN:     p.GetEffectiveN(),

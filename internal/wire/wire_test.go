@@ -12,6 +12,7 @@ import (
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/logs/compare"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
 
@@ -28,6 +29,14 @@ func TestConfigBothWays(t *testing.T) {
 			{Signal: judge.Signal{Name: "cpu"}, Source: "prom", Query: "cpu", Pods: "instance", Judge: "pods"},
 			{Signal: judge.Signal{Name: "errors", Kind: judge.Ratio, Direction: judge.Increase}, Source: "prom", Query: "e", Total: "r", HasMargin: true},
 		},
+		Logs: []analysis.Log{{
+			Signal: judge.Signal{Name: "log", Critical: true, Weight: 2}, Source: "loki", Query: `{app="shop"}`,
+			Severity: compare.Severity{LevelsOnly: true, Pins: []compare.Pin{
+				{Template: "00112233445566ff", As: judge.Ignored, By: "ann", Note: "noise", Until: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)},
+				{Template: "10112233445566ff", As: judge.Grave},
+			}},
+			Tolerance: 0.1, Ratio: 3, Share: 0.2, SilenceFails: true, Redact: []string{"x+"},
+		}},
 		Alpha: 0.01,
 	}
 	if diff := cmp.Diff(want, wire.Config(wire.ConfigProto(want))); diff != "" {
@@ -51,6 +60,17 @@ func TestResultBothWays(t *testing.T) {
 		{Judge: "paired", Effect: judge.Effect{Measure: judge.Difference, Estimate: 0.1, Low: -inf, High: 0.5, Level: 0.975}, PValue: 0.4},
 		{Judge: "shape", Effect: f.Effect, PValue: 0.001},
 		{Judge: "pods", Effect: judge.Effect{Estimate: nan, Low: -inf, High: inf}, PValue: nan},
+	}
+	f.Overlooked = 0.1
+	f.Changes = []judge.Change{
+		{
+			Kind: judge.New, ID: "00112233445566ff", Name: "order <*> failed", Level: "error", Logger: "shop", Severity: judge.Serious, Why: "why",
+			Baseline: judge.Tally{Exposure: 160}, Canary: judge.Tally{Events: 12, Exposure: 40},
+			Effect: judge.Effect{Measure: judge.RateRatio, Estimate: inf, Low: 4, High: inf, Level: 0.95}, PValue: 1e-6, AdjustedPValue: 1e-4,
+			FirstSeen: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Instances: []string{"web-1"}, InstanceCount: 3, Single: true, Was: "was",
+			Excerpts: []judge.Excerpt{{Time: time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), Instance: "web-1", Trace: "abc", Text: "order 7 failed"}},
+		},
+		{Kind: judge.SlotShift, Severity: judge.Ignored, Effect: judge.Effect{Estimate: nan, Low: -inf, High: inf}, PValue: nan, AdjustedPValue: 0.01},
 	}
 	want := &analysis.Result{
 		Judgment: judge.Judgment{Verdict: judge.Fail, Score: 50, Summary: "FAIL: no.", Reasons: []string{"no"}, Findings: []judge.Finding{f}, Alpha: 0.05},

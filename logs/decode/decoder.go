@@ -32,6 +32,9 @@ type Options struct {
 	// Window leaves out the records whose time is not after Start and up to End.
 	// The zero window leaves out none.
 	Window metrics.Window
+	// Where leaves out the lines that one of the matchers does not select, with the
+	// lines that continue them; at most MaxMatchers.
+	Where []Matcher
 }
 
 // Decoder decodes lines one at a time and delivers their records. It keeps one
@@ -51,6 +54,7 @@ type Decoder struct {
 	pending   pending
 	last      time.Time
 	fields    fields
+	where     *where
 	partial   [2]partial // of stdout and stderr
 	unwrapped []byte
 	coloured  []byte
@@ -62,6 +66,7 @@ type pending struct {
 	open                      bool
 	undated                   bool
 	header                    bool // it began with a time or a level
+	dropped                   bool // the matchers do not select it
 	trace                     trace
 	stream                    byte
 	lines                     int // of the message
@@ -80,9 +85,10 @@ type partial struct {
 }
 
 // NewDecoder returns a Decoder that delivers records to each, whose error ends
-// the call that led to it and is returned as it is.
+// the call that led to it and is returned as it is. More than MaxMatchers in the
+// options are a programmer's error and panic.
 func NewDecoder(o Options, each func(*logs.Record) error) *Decoder {
-	d := &Decoder{o: o, now: o.Now, each: each}
+	d := &Decoder{o: o, now: o.Now, each: each, where: newWhere(o.Where)}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -91,8 +97,8 @@ func NewDecoder(o Options, each func(*logs.Record) error) *Decoder {
 
 // Line decodes one line and delivers the records that are complete with it.
 // labels, which may be nil, is what the backend says about the line: its time
-// counts before one in the line, which may lack a zone; level, logger, instance
-// and trace where the line has none. A line continues a record only if both
+// counts before one in the line, which may lack a zone; level, logger, site,
+// instance and trace where the line has none. A line continues a record only if both
 // came with the same instance, so that a stack trace is found among the lines
 // of one pod if these are handed in together.
 func (d *Decoder) Line(line []byte, labels *logs.Record) error {
@@ -131,8 +137,19 @@ type input struct {
 	first  int64  // the number of its first line
 	cut    bool
 	batch  bool // it came in a batch and cannot be one
+	// dropped: the matchers do not select it, of a batch, whose attributes they are
+	// about. Others are selected by their fields.
+	dropped bool
 	// malformed: it is not in an envelope as its neighbours are, or not whole.
 	malformed bool
+}
+
+// reset forgets the fields of the line before.
+func (d *Decoder) reset() {
+	d.fields.reset()
+	if d.where != nil {
+		d.where.reset()
+	}
 }
 
 func (d *Decoder) add(line []byte, labels *logs.Record, cut bool) error {
@@ -158,8 +175,8 @@ func (d *Decoder) add(line []byte, labels *logs.Record, cut bool) error {
 		return d.piece(text, in)
 	}
 	if len(line) > 2 && line[0] == '{' && d.o.Format != Logfmt {
-		d.fields.reset()
-		ok := scanObject(line, &d.fields) || cut
+		d.reset()
+		ok := scanObject(line, &d.fields, d.where) || cut
 		if e, text, wrapped := docker(&d.fields, d.now); ok && wrapped {
 			d.wrapped[JSON]++
 			in.envelope = e
@@ -207,8 +224,8 @@ func (d *Decoder) text(text []byte, in input) error {
 		return nil
 	}
 	if d.o.Format != Plain && d.o.Format != Logfmt && len(text) > 0 && text[0] == '{' {
-		d.fields.reset()
-		if scanObject(text, &d.fields) || in.cut {
+		d.reset()
+		if scanObject(text, &d.fields, d.where) || in.cut {
 			return d.structured(text, in)
 		}
 		in.malformed = in.malformed || len(text) > 1 && text[1] == '"' // nothing but JSON begins so
@@ -227,9 +244,10 @@ func (d *Decoder) text(text []byte, in input) error {
 	}
 	d.begin(in)
 	if f := d.o.Format; (f == Logfmt || f == Auto) && startsWithPair(text) {
-		d.fields.reset()
-		if scanLogfmt(text, &d.fields, f == Logfmt || d.format.winner() == Logfmt) {
+		d.reset()
+		if scanLogfmt(text, &d.fields, d.where, f == Logfmt || d.format.winner() == Logfmt) {
 			d.format[Logfmt]++
+			d.selectLine(in)
 			d.setFields(text, in)
 			return nil
 		}
@@ -242,10 +260,14 @@ func (d *Decoder) text(text []byte, in input) error {
 		d.summary.Malformed++
 	}
 	d.format[Plain]++
+	if d.where != nil {
+		d.where.reset() // it may have looked like logfmt or JSON
+		d.selectLine(in)
+	}
 	h := plain(text, d.now)
 	d.pending.header = h.dated || h.level != logs.NoLevel
 	d.pending.rec.Level = h.level
-	d.setName(&d.pending.logger, trimSourceLine(h.logger), false)
+	d.setLogger(h.logger, false)
 	d.setName(&d.pending.instance, h.instance, false)
 	d.setName(&d.pending.traceID, traceID(h.trace), false)
 	cut := d.setMessage(value{kind: textValue, raw: h.message}) || in.cut
@@ -267,6 +289,7 @@ func (d *Decoder) structured(line []byte, in input) error {
 	}
 	d.begin(in)
 	d.format[JSON]++
+	d.selectLine(in)
 	d.setFields(line, in)
 	return nil
 }
@@ -274,7 +297,7 @@ func (d *Decoder) structured(line []byte, in input) error {
 // begin makes room for a record.
 func (d *Decoder) begin(in input) {
 	p := &d.pending
-	p.open, p.undated, p.header, p.trace = true, false, false, noTrace
+	p.open, p.undated, p.header, p.dropped, p.trace = true, false, false, false, noTrace
 	p.stream, p.first, p.last = in.stream, in.first, d.input
 	p.rec = logs.Record{}
 	p.label = p.label[:0]
@@ -283,13 +306,29 @@ func (d *Decoder) begin(in input) {
 	}
 }
 
+// selectLine asks the matchers about the line of the record that was begun.
+func (d *Decoder) selectLine(in input) {
+	switch {
+	case d.where == nil:
+	case in.batch:
+		d.pending.dropped = in.dropped
+	default:
+		d.pending.dropped = !d.where.selects()
+	}
+}
+
 // setFields fills the record from the fields of a line.
 func (d *Decoder) setFields(line []byte, in input) {
 	p, f := &d.pending, &d.fields
 	p.rec.Level = f.level()
-	v := f[loggerField]
-	v.raw = trimSourceLine(v.raw)
-	d.setName(&p.logger, v.raw, v.escaped)
+	name := f[loggerField]
+	if name.kind == noValue {
+		name = f[callerField]
+	}
+	d.setLogger(name.raw, name.escaped)
+	if p.rec.Site == 0 {
+		p.rec.Site = f.site()
+	}
 	d.setName(&p.instance, f[instanceField].raw, f[instanceField].escaped)
 	d.setName(&p.traceID, traceID(f[traceField].raw), f[traceField].escaped)
 
@@ -347,7 +386,10 @@ func (d *Decoder) finish(t time.Time, dated, cut bool, in input) {
 			p.rec.Level = labels.Level
 		}
 		if len(p.logger) == 0 {
-			d.setName(&p.logger, trimSourceLine(labels.Logger), false)
+			d.setLogger(labels.Logger, false)
+		}
+		if p.rec.Site == 0 {
+			p.rec.Site = labels.Site
 		}
 		if len(p.instance) == 0 {
 			d.setName(&p.instance, labels.Instance, false)
@@ -416,6 +458,9 @@ func (d *Decoder) deliver() error {
 		return nil
 	}
 	p.open = false
+	if p.dropped {
+		return nil
+	}
 	if len(p.message) == 0 {
 		p.message = append(p.message, p.logger...) // all that the line has
 	}
@@ -520,6 +565,16 @@ func (d *Decoder) appendValue(dst []byte, v value) []byte {
 		v.raw = d.scratch
 	}
 	return appendClean(dst, v.raw)
+}
+
+// setLogger sets the logger, and the number of the statement that its name
+// ends in.
+func (d *Decoder) setLogger(name []byte, escaped bool) {
+	name, site := trimSourceLine(name)
+	if site > 0 {
+		d.pending.rec.Site = site
+	}
+	d.setName(&d.pending.logger, name, escaped)
 }
 
 // setName sets one of the short texts of a record.

@@ -158,7 +158,7 @@ func TestLabels(t *testing.T) {
 	w := []want{
 		{time: at1, level: logs.Error, logger: "a.B", instance: "pod-1", trace: tid, message: "the line's level, the backend's time\n\tat a.B.f(B.java:1)"},
 		{time: at1, instance: "pod-2", message: "at a.B.g(B.java:1)"},
-		{time: at1, level: logs.Warn, logger: "L.java", instance: "h", trace: tid, message: "no level"},
+		{time: at1, level: logs.Warn, logger: "L.java", site: 9, instance: "h", trace: tid, message: "no level"},
 		{time: at1, instance: "default", message: "nothing"},
 	}
 	if !reflect.DeepEqual(got, w) {

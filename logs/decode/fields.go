@@ -18,6 +18,8 @@ const (
 	levelField
 	severityField // OpenTelemetry's number
 	loggerField
+	callerField // file.go:17: the logger's name, where nothing else gives one, and the number
+	siteField   // the number of the source line alone
 	instanceField
 	traceField
 	messageField
@@ -42,6 +44,10 @@ type use struct {
 // other than 1970: recordings do so.
 const sinceStart = 2
 
+// log4jLocation is the rank of class.method(File.java:17). Others name places
+// and shelves so.
+const log4jLocation = 2
+
 // known are the names of fields, those within objects with dots between. They
 // are the defaults of: log/slog, zap, zerolog, logrus, logr; log4j2's JSON
 // layouts, logback's and logstash's encoders; bunyan, pino, winston; Python's
@@ -65,7 +71,11 @@ var known = map[string]use{
 	"logger": {loggerField, 0}, "logger_name": {loggerField, 0}, "loggerName": {loggerField, 0}, "log.logger": {loggerField, 0}, "Logger": {loggerField, 0},
 	"SourceContext": {loggerField, 0}, "Properties.SourceContext": {loggerField, 0}, "Category": {loggerField, 1}, "category": {loggerField, 1},
 	"logger.name": {loggerField, 0}, "name": {loggerField, 3}, "module": {loggerField, 3}, "component": {loggerField, 3}, "class": {loggerField, 3},
-	"caller": {loggerField, 4}, "source.function": {loggerField, 4}, "source": {loggerField, 5}, "SYSLOG_IDENTIFIER": {loggerField, 3}, "c": {loggerField, 6},
+	"source.function": {loggerField, 4}, "SYSLOG_IDENTIFIER": {loggerField, 3}, "c": {loggerField, 6},
+	"caller": {callerField, 0}, "source": {callerField, 1},
+
+	"source.line": {siteField, 0}, "log.origin.file.line": {siteField, 0}, "code.line.number": {siteField, 0}, "code.lineno": {siteField, 0},
+	"lineno": {siteField, 1}, "caller_line_number": {siteField, 1}, "logging.googleapis.com/sourceLocation.line": {siteField, 1}, "location": {siteField, log4jLocation},
 
 	"service.instance.id": {instanceField, 0}, "k8s.pod.name": {instanceField, 0}, "kubernetes.pod_name": {instanceField, 0}, "kubernetes.pod.name": {instanceField, 0},
 	"pod": {instanceField, 1}, "pod_name": {instanceField, 1}, "podName": {instanceField, 1},
@@ -102,7 +112,8 @@ var known = map[string]use{
 
 // containers are objects that known fields are kept in.
 var containers = map[string]use{
-	"log": {parentField, 0}, "trace": {parentField, 0}, "error": {parentField, 0}, "err": {parentField, 0}, "exception": {parentField, 0},
+	"log": {parentField, 0}, "log.origin": {parentField, 0}, "log.origin.file": {parentField, 0},
+	"logging.googleapis.com/sourceLocation": {parentField, 0}, "trace": {parentField, 0}, "error": {parentField, 0}, "err": {parentField, 0}, "exception": {parentField, 0},
 	"thrown": {parentField, 0}, "kubernetes": {parentField, 0}, "kubernetes.pod": {parentField, 0}, "k8s": {parentField, 0}, "k8s.pod": {parentField, 0},
 	"host": {parentField, 0}, "container": {parentField, 0}, "service": {parentField, 0}, "service.instance": {parentField, 0}, "dd": {parentField, 0},
 	"logger": {parentField, 0}, "request": {parentField, 0}, "req": {parentField, 0}, "http": {parentField, 0}, "http.request": {parentField, 0}, "transaction": {parentField, 0},
@@ -195,7 +206,7 @@ func (f *fields) offer(u use, v value) {
 		return
 	}
 	switch u.role {
-	case traceField, instanceField, loggerField, levelField, errorField, streamField:
+	case traceField, instanceField, loggerField, callerField, siteField, levelField, errorField, streamField:
 		if v.kind != textValue && v.kind != numberValue || len(v.raw) == 0 {
 			return
 		}
@@ -319,10 +330,11 @@ func allHex(b []byte) bool {
 }
 
 // trimSourceLine cuts the number of a source line, or of an event, off a
-// logger's name: it changes with every release.
+// logger's name, since it changes with every release, and returns it. What is
+// in brackets may be a process, and is not the number of a line.
 //
 //	Travel2Controller#115  server/main.go:42  Program[14]
-func trimSourceLine(b []byte) []byte {
+func trimSourceLine(b []byte) (name []byte, site uint32) {
 	for range 2 { // main.go:42:7
 		end := len(b)
 		if end > 0 && b[end-1] == ']' {
@@ -333,14 +345,48 @@ func trimSourceLine(b []byte) []byte {
 			i--
 		}
 		if i == end || i < 2 {
-			return b
+			break
 		}
 		switch c := b[i-1]; {
-		case (c == '#' || c == ':') && end == len(b), c == '[' && end < len(b):
-			b = b[:i-1]
+		case (c == '#' || c == ':') && end == len(b):
+			site = sourceLine(b[i:end])
+		case c == '[' && end < len(b):
 		default:
-			return b
+			return b, site
 		}
+		b = b[:i-1]
 	}
-	return b
+	return b, site
+}
+
+// sourceLine reads the number of a source line, 0 if it is none: files of more
+// than ten million lines are not written, actors and ports have such numbers.
+func sourceLine(b []byte) uint32 {
+	if len(b) == 0 || len(b) > 7 {
+		return 0
+	}
+	n := uint32(0)
+	for _, c := range b {
+		if !isDigit(c) {
+			return 0
+		}
+		n = n*10 + uint32(c-'0')
+	}
+	return n
+}
+
+// site returns the number of the source line that the fields give, beside that
+// of the logger's name.
+func (f *fields) site() uint32 {
+	if _, n := trimSourceLine(f[callerField].raw); n > 0 {
+		return n
+	}
+	v := f[siteField]
+	if v.rank != log4jLocation {
+		return sourceLine(v.raw)
+	}
+	if n := len(v.raw) - 1; n > 0 && v.raw[n] == ')' {
+		return sourceLine(v.raw[bytes.LastIndexByte(v.raw, ':')+1 : n])
+	}
+	return 0
 }

@@ -85,7 +85,7 @@ func FuzzText(f *testing.F) {
 		line = append(appendQuoted(line, value), `,"deep":[{"a":"]}"}],"msg":`...)
 		line = append(appendQuoted(line, message), '}')
 		var fs fields
-		if !scanObject(line, &fs) {
+		if !scanObject(line, &fs, nil) {
 			t.Fatalf("%q is an object", line)
 		}
 		// What is written as a string is read back, but for control characters.

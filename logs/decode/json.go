@@ -145,8 +145,9 @@ func isNumberByte(c byte) bool {
 const maxNesting = 3
 
 // scanObject finds the known fields of a JSON object. It reports whether the
-// line is one; what a cut line has is found all the same.
-func scanObject(line []byte, f *fields) bool {
+// line is one; what a cut line has is found all the same. w, which may be nil,
+// is told of every field at the top.
+func scanObject(line []byte, f *fields, w *where) bool {
 	c := cursor{b: line}
 	if !c.take('{') {
 		return false
@@ -187,6 +188,11 @@ func scanObject(line []byte, f *fields) bool {
 			}
 		}
 		c.space()
+		if w != nil && len(ends) == 0 && w.wants(key) {
+			ahead := c
+			v, _ := ahead.value()
+			w.field(key, v)
+		}
 		if c.i < len(line) && line[c.i] == '{' && len(ends) < maxNesting {
 			if u := containerUse(name); u.role != unknown {
 				start := c.i

@@ -2,8 +2,8 @@ package decode
 
 // scanLogfmt finds the known fields of key=value pairs. It reports whether the
 // line consists of such pairs and has a message, a level or a time among them;
-// sure asks for pairs only.
-func scanLogfmt(line []byte, f *fields, sure bool) bool {
+// sure asks for pairs only. w, which may be nil, is told of every pair.
+func scanLogfmt(line []byte, f *fields, w *where, sure bool) bool {
 	pairs := 0
 	for i := 0; ; {
 		for i < len(line) && isSpace(line[i]) {
@@ -43,6 +43,9 @@ func scanLogfmt(line []byte, f *fields, sure bool) bool {
 				i++
 			}
 			v.raw = line[start:i]
+		}
+		if w != nil && w.wants(key) {
+			w.field(key, v)
 		}
 		if u := fieldUse(key); u.role != unknown && u.role < streamField {
 			f.offer(u, v)

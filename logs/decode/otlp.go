@@ -56,7 +56,7 @@ func (d *Decoder) batch(data *logspb.LogsData, in input) error {
 			for _, r := range scope.GetLogRecords() {
 				labels := logs.Record{
 					Level: SeverityNumber(int(r.GetSeverityNumber())), Logger: []byte(scope.GetScope().GetName()),
-					Instance: []byte(instance), Trace: hexID(r.GetTraceId()),
+					Instance: []byte(instance), Trace: hexID(r.GetTraceId()), Site: site(r.GetAttributes()),
 				}
 				if labels.Level == logs.NoLevel {
 					labels.Level = Level([]byte(r.GetSeverityText()))
@@ -68,6 +68,12 @@ func (d *Decoder) batch(data *logspb.LogsData, in input) error {
 				}
 				if text = appendAny(text[:0], r.GetBody(), 0); len(text) == 0 {
 					text = append(text, r.GetEventName()...)
+				}
+				if d.where != nil {
+					d.where.reset()
+					d.where.attributes(r.GetAttributes())
+					d.where.attributes(resource.GetResource().GetAttributes())
+					in.dropped = !d.where.selects()
 				}
 				in.labels = &labels
 				in.stack = []byte(attribute(r.GetAttributes(), "exception.stacktrace"))
@@ -87,6 +93,32 @@ func attribute(attributes []*commonpb.KeyValue, name string) string {
 		}
 	}
 	return ""
+}
+
+// attributes tells the matchers of attributes.
+func (w *where) attributes(attributes []*commonpb.KeyValue) {
+	for _, a := range attributes {
+		if name := []byte(a.GetKey()); w.wants(name) {
+			v := value{kind: textValue, raw: appendAny(nil, a.GetValue(), 0)}
+			if a.GetValue().GetKvlistValue() != nil {
+				v.kind = objectValue
+			}
+			w.field(name, v)
+		}
+	}
+}
+
+// site returns the number of the source line, by its name of today and its
+// former one.
+func site(attributes []*commonpb.KeyValue) uint32 {
+	for _, a := range attributes {
+		if name := a.GetKey(); name == "code.line.number" || name == "code.lineno" {
+			if n := a.GetValue().GetIntValue(); n > 0 && n < 1e7 {
+				return uint32(n)
+			}
+		}
+	}
+	return 0
 }
 
 // hexID returns an id in hexadecimal. OTLP's JSON writes ids so, where

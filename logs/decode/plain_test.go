@@ -14,6 +14,7 @@ type want struct {
 	time                             string // RFC 3339; "" for none
 	level                            logs.Level
 	logger, instance, trace, message string
+	site                             uint32
 }
 
 func decodeOne(tb testing.TB, line string) want {
@@ -26,7 +27,7 @@ func decodeOne(tb testing.TB, line string) want {
 }
 
 func toWant(r *logs.Record) want {
-	w := want{level: r.Level, logger: string(r.Logger), instance: string(r.Instance), trace: string(r.Trace), message: string(r.Message)}
+	w := want{level: r.Level, logger: string(r.Logger), instance: string(r.Instance), trace: string(r.Trace), message: string(r.Message), site: r.Site}
 	if !r.Time.IsZero() {
 		w.time = r.Time.UTC().Format(time.RFC3339Nano)
 	}
@@ -102,9 +103,9 @@ func TestPlain(t *testing.T) {
 		"2026-01-02T15:04:05.678Z info: listening": {time: "2026-01-02T15:04:05.678Z", level: logs.Info, message: "listening"},
 		"2026-01-02T15:04:05.678Z error reading 7": {time: "2026-01-02T15:04:05.678Z", message: "error reading 7"},
 		"2026-01-02T15:04:05.678Z\tINFO\tserver/main.go:42\tlistening\t{\"port\": 8080}": {
-			time: "2026-01-02T15:04:05.678Z", level: logs.Info, logger: "server/main.go", message: "listening\t{\"port\": 8080}",
+			time: "2026-01-02T15:04:05.678Z", level: logs.Info, logger: "server/main.go", site: 42, message: "listening\t{\"port\": 8080}",
 		},
-		"2026/01/02 15:04:05 main.go:17: listening": {time: "2026-01-02T15:04:05Z", logger: "main.go", message: "listening"},
+		"2026/01/02 15:04:05 main.go:17: listening": {time: "2026-01-02T15:04:05Z", logger: "main.go", site: 17, message: "listening"},
 		"2026/01/02 15:04:05.678901 listening":      {time: "2026-01-02T15:04:05.678901Z", message: "listening"},
 		"2026-01-02T15:04:05.678Z  INFO shop::orders: placed": {
 			time: "2026-01-02T15:04:05.678Z", level: logs.Info, logger: "shop::orders", message: "placed",
@@ -124,10 +125,10 @@ func TestPlain(t *testing.T) {
 			time: "2026-01-02T15:04:05.678Z", level: logs.Warn, message: "[MY-010068] [Server] CA is self signed",
 		},
 		"I0102 15:04:05.067890    1234 server.go:42] it began": {
-			time: "2026-01-02T15:04:05.06789Z", level: logs.Info, logger: "server.go", message: "it began",
+			time: "2026-01-02T15:04:05.06789Z", level: logs.Info, logger: "server.go", site: 42, message: "it began",
 		},
 		"E1224 15:04:05.067890    1234 server.go:42] last year": {
-			time: "2025-12-24T15:04:05.06789Z", level: logs.Error, logger: "server.go", message: "last year",
+			time: "2025-12-24T15:04:05.06789Z", level: logs.Error, logger: "server.go", site: 42, message: "last year",
 		},
 
 		// syslog.

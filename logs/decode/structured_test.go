@@ -16,13 +16,13 @@ func TestJSON(t *testing.T) {
 	for line, w := range map[string]want{
 		// zap, zerolog, slog, logrus
 		`{"level":"info","ts":1767366245.5,"caller":"server/main.go:42","msg":"listening","port":8080}`: {
-			time: "2026-01-02T15:04:05.5Z", level: logs.Info, logger: "server/main.go", message: "listening",
+			time: "2026-01-02T15:04:05.5Z", level: logs.Info, logger: "server/main.go", site: 42, message: "listening",
 		},
 		`{"level":"error","error":"connection refused","time":"2026-01-02T15:04:05Z","message":"no stock"}`: {
 			time: at1, level: logs.Error, message: "no stock: connection refused",
 		},
 		`{"time":"2026-01-02T15:04:05Z","level":"INFO+2","source":{"function":"main.run","file":"/a/main.go","line":9},"msg":"placed","trace_id":"` + tid + `"}`: {
-			time: at1, level: logs.Info, logger: "main.run", trace: tid, message: "placed",
+			time: at1, level: logs.Info, logger: "main.run", site: 9, trace: tid, message: "placed",
 		},
 		// bunyan, pino
 		`{"name":"shop","hostname":"pod-1","pid":1,"level":50,"msg":"no","time":"2026-01-02T15:04:05Z","v":0,"req_id":"r1"}`: {
@@ -73,7 +73,7 @@ func TestJSON(t *testing.T) {
 		// Kubernetes' metadata; the recordings of evaluations
 		`{"log":"plain text","kubernetes":{"pod_name":"shop-1","host":"node"},"stream":"elsewhere"}`: {instance: "shop-1", message: "plain text"},
 		`{"t": -54.513, "svc": "travel", "level": "INFO", "logger": "t.c.Travel2Controller#115", "trace": "` + tid + `", "msg": "[query]"}`: {
-			time: "1969-12-31T23:59:05.487Z", level: logs.Info, logger: "t.c.Travel2Controller", instance: "travel", trace: tid, message: "[query]",
+			time: "1969-12-31T23:59:05.487Z", level: logs.Info, logger: "t.c.Travel2Controller", site: 115, instance: "travel", trace: tid, message: "[query]",
 		},
 		// ids
 		`{"msg":"x","traceparent":"00-` + tid + `-00f067aa0ba902b7-01"}`:                     {trace: tid, message: "x"},
@@ -113,7 +113,7 @@ func TestLogfmt(t *testing.T) {
 			time: at1, level: logs.Info, trace: tid, message: "order placed",
 		},
 		`ts=2026-01-02T15:04:05.5Z caller=main.go:42 level=warn msg=slow err="a \"b\" c"`: {
-			time: "2026-01-02T15:04:05.5Z", level: logs.Warn, logger: "main.go", message: `slow: a "b" c`,
+			time: "2026-01-02T15:04:05.5Z", level: logs.Warn, logger: "main.go", site: 42, message: `slow: a "b" c`,
 		},
 		`at=info method=GET path=/ host=h request_id=r-1 level=info`: {
 			level: logs.Info, instance: "h", trace: "r-1", message: `at=info method=GET path=/ host=h request_id=r-1 level=info`,

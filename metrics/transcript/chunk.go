@@ -23,7 +23,8 @@ import (
 // queries costs some ten bytes a query. Moments are counted in steps from the
 // stretch's beginning where they lie on its grid, as they nearly always do.
 // Values are the exclusive-or with the value before, least significant byte
-// last, so that equal and round numbers are short.
+// last, so that equal and round numbers are short. After the lessons stands what
+// was read of logs, if anything was.
 const (
 	formatPlain   = 1
 	formatDeflate = 2
@@ -45,7 +46,7 @@ const (
 func (t *Transcript) Flush() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.learned) == 0 {
+	if len(t.learned) == 0 && !slices.ContainsFunc(t.mined, func(m *mined) bool { return m.learned }) {
 		return nil
 	}
 	// Answers arrive in any order; chunks are the same for the same answers.
@@ -58,6 +59,7 @@ func (t *Transcript) Flush() []byte {
 		t.write(w, l)
 	}
 	t.learned = nil
+	t.writeMined(w)
 	if len(w.bytes) < deflateFrom {
 		return append([]byte{formatPlain}, w.bytes...)
 	}
@@ -123,7 +125,7 @@ func (t *Transcript) write(w *writer, l *lesson) {
 func (t *Transcript) Apply(chunk []byte) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.learned) > 0 {
+	if len(t.learned) > 0 || slices.ContainsFunc(t.mined, func(m *mined) bool { return m.learned }) {
 		return errors.New("a chunk is applied to a transcript that has learned something itself: apply all chunks first")
 	}
 	if len(chunk) == 0 {
@@ -146,6 +148,9 @@ func (t *Transcript) Apply(chunk []byte) error {
 		if r.err != nil {
 			break
 		}
+	}
+	if r.err == nil && len(r.bytes) > 0 {
+		t.readMined(r)
 	}
 	if r.err == nil && len(r.bytes) > 0 {
 		r.err = fmt.Errorf("%d bytes too many", len(r.bytes))

@@ -20,6 +20,8 @@ type Transcript struct {
 	known     map[question][]*stretch
 	// learned is what Flush has not written yet.
 	learned []*lesson
+	// mined is what is known of logs.
+	mined []*mined
 }
 
 // question is what one query asks, wherever its window begins.
@@ -350,6 +352,11 @@ func (t *Transcript) Sources() []string {
 	for asked := range t.known {
 		if !slices.Contains(names, asked.source) {
 			names = append(names, asked.source)
+		}
+	}
+	for _, m := range t.mined {
+		if !slices.Contains(names, m.source) {
+			names = append(names, m.source)
 		}
 	}
 	slices.Sort(names)

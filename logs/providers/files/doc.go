@@ -12,8 +12,25 @@ slashes; a directory that matches stands for all files below it:
 	checkout-${version}*.jsonl.gz
 
 An empty query is all there is. Values of variables are names: they cannot hold
-separators or characters that globs know, nor become "..". Hidden files are left
-out, links to files are followed, links to directories are not.
+separators or characters that mean something in a query, nor become "..". Hidden
+files are left out, links to files are followed, links to directories are not.
+
+# Lines
+
+Where one file has the lines of both sides, matchers in braces behind the glob
+select lines by their fields:
+
+	shop/logs.jsonl.gz {track="${track}", level!="debug"}
+	{kubernetes.labels.version="${version}"}
+
+All of them have to match, at most 16. A field is the key of a JSON object, the
+path with dots to one in an object within, or the key of logfmt; of lines of
+OTLP it is an attribute of the record, or else of its resource. In a value, \" is
+a quote and \\ a backslash; values of variables are escaped so, and stand
+nowhere else behind the brace. A line without the field, such as every line of
+plain text, has the value "": it is selected by = "" and by != with a value. Lines
+that continue another, as those of a stack trace, go where it goes. See
+[decode.Matcher].
 
 # Records
 

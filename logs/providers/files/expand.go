@@ -9,20 +9,26 @@ import (
 	"github.com/judged-dev/judged/metrics"
 )
 
-// Expand fills a glob's ${variables}. A value stands for itself: it is part of
-// one name, without separators or characters that mean something to a glob.
+// Expand fills a query's ${variables}. Where a variable stands decides how its
+// value is written: in the glob it stands for itself, as part of one name, without
+// separators or characters that mean something in a query; between the quotes of a
+// matcher, quotes and backslashes in it are escaped. Elsewhere there can be none.
 func Expand(query string, variables map[string]string) (string, error) {
 	expanded, err := metrics.ExpandTemplate(query, variables, quote)
 	if err != nil {
 		return "", err
 	}
 	// Dots are fine in a name, and two values may make one of nothing else.
-	return expanded, checkGlob(expanded)
+	_, _, err = parseQuery(expanded)
+	return expanded, err
 }
 
 func quote(prefix, name, value string) (string, error) {
-	if !logs.Literal(value, `/\*?[]^`) {
-		return "", fmt.Errorf(`the value %q of %q cannot be part of a file's name in a query: it is empty or has a slash, a backslash, one of * ? [ ] ^ or a character that does not print`, value, name)
+	if brace := strings.IndexByte(prefix, '{'); brace >= 0 {
+		return quoteValue(prefix[brace:], name, value)
+	}
+	if !logs.Literal(value, `/\*?[]^{}`) || strings.TrimSpace(value) != value {
+		return "", fmt.Errorf(`the value %q of %q cannot be part of a file's name in a query: it is empty, begins or ends with a space, or has a slash, a backslash, one of * ? [ ] ^ { } or a character that does not print`, value, name)
 	}
 	if strings.LastIndexByte(prefix, '[') > strings.LastIndexByte(prefix, ']') {
 		return "", fmt.Errorf("${%s} stands in a [class] of the glob, where a value could not stand for itself: move it out", name)
@@ -31,6 +37,21 @@ func quote(prefix, name, value string) (string, error) {
 		return "", fmt.Errorf("${%s} stands behind a backslash: remove it", name)
 	}
 	return value, nil
+}
+
+// quoteValue writes a value into the matchers of a query.
+func quoteValue(prefix, name, value string) (string, error) {
+	switch logs.PlaceOf(prefix) {
+	case logs.Bare:
+		return "", fmt.Errorf(`${%s} stands between the matchers or in the name of a field: put it between quotes, as in {%s="${%s}"}`, name, name, name)
+	case logs.Escaped:
+		return "", fmt.Errorf("${%s} stands behind a backslash: remove it", name)
+	case logs.Quoted:
+	}
+	if !logs.Literal(value, "") {
+		return "", fmt.Errorf("the value %q of %q cannot be compared with: it is empty or has a character that does not print", value, name)
+	}
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value), nil
 }
 
 const (

@@ -134,12 +134,16 @@ func (f *Files) ReadLines(ctx context.Context, query logs.Query, each func(*logs
 		defer cancel()
 	}
 	var total logs.Summary
-	list, err := f.list(ctx, query.Expr)
+	glob, where, err := parseQuery(query.Expr)
+	if err != nil {
+		return total, f.sorted("query", query.Expr, err)
+	}
+	list, err := f.list(ctx, glob)
 	if err != nil {
 		return total, f.sorted("query", query.Expr, err)
 	}
 	r := reading{
-		files: f, query: query, each: each, left: f.o.MaxBytes, lines: cmp.Or(max(query.MaxLines, 0), logs.DefaultMaxLines),
+		files: f, query: query, where: where, each: each, left: f.o.MaxBytes, lines: cmp.Or(max(query.MaxLines, 0), logs.DefaultMaxLines),
 		progress: progress{tell: f.o.Progress},
 	}
 	for _, one := range list {

@@ -29,19 +29,16 @@ type file struct {
 	instance string
 }
 
-// list returns the files that a query selects, by name.
-func (f *Files) list(ctx context.Context, query string) ([]file, error) {
-	if err := checkGlob(query); err != nil {
-		return nil, err
-	}
+// list returns the files that a glob selects, by name.
+func (f *Files) list(ctx context.Context, glob string) ([]file, error) {
 	w := walk{ctx: ctx}
-	if query != "" {
-		w.glob = strings.Split(query, "/")
+	if glob != "" {
+		w.glob = strings.Split(glob, "/")
 	}
 	for _, p := range f.paths {
 		if p == Stdin {
-			if query != "" {
-				return nil, &queryError{errors.New("standard input has no files to select from"), "leave the query empty"}
+			if glob != "" {
+				return nil, &queryError{errors.New("standard input has no files to select from"), "leave the glob of the query empty"}
 			}
 			w.found = append(w.found, file{path: Stdin})
 			continue
@@ -58,12 +55,12 @@ func (f *Files) list(ctx context.Context, query string) ([]file, error) {
 		}
 		// Named by itself, it may be a pipe. A glob selects a file that is the root by
 		// its name.
-		if ok, _ := path.Match(query, filepath.Base(p)); ok || query == "" {
+		if ok, _ := path.Match(glob, filepath.Base(p)); ok || glob == "" {
 			w.found = append(w.found, file{path: p, size: info.Size(), changed: info.ModTime()})
 		}
 	}
 	if len(w.found) == 0 {
-		return nil, w.nothing(query)
+		return nil, w.nothing(glob)
 	}
 	nameInstances(w.found)
 	return w.found, nil
@@ -134,8 +131,8 @@ func (w *walk) directory(dir string, depth int) error {
 	return nil
 }
 
-// nothing is the error of a query that selects no file.
-func (w *walk) nothing(query string) error {
+// nothing is the error of a glob that selects no file.
+func (w *walk) nothing(glob string) error {
 	there := "nothing"
 	if len(w.names) > 0 {
 		there = strings.Join(w.names, ", ")
@@ -143,7 +140,7 @@ func (w *walk) nothing(query string) error {
 			there += ", …"
 		}
 	}
-	if query == "" {
+	if glob == "" {
 		return &queryError{errors.New("there is no file"), "the root has " + there}
 	}
 	return &queryError{errors.New("no file matches"), "the root has " + there}

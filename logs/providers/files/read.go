@@ -20,6 +20,7 @@ import (
 type reading struct {
 	files    *Files
 	query    logs.Query
+	where    []decode.Matcher
 	each     func(*logs.Record, Position) error
 	own      error // what each returned
 	lines    int64 // records that may still be delivered
@@ -50,7 +51,7 @@ func (r *reading) file(ctx context.Context, f file) (logs.Summary, error) {
 	}
 	defer closeText()
 	d := decode.New(&limited{text, r}, decode.Options{
-		Format: r.files.o.Format, Instance: f.instance, Now: now, Window: r.query.Window,
+		Format: r.files.o.Format, Instance: f.instance, Now: now, Window: r.query.Window, Where: r.where,
 	})
 	s, err := d.Read(ctx, func(rec *logs.Record) error {
 		if r.lines == 0 {

@@ -138,7 +138,15 @@ type Analysis struct {
 	Labels map[string]string `protobuf:"bytes,21,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Where people look at it; empty if the server does not know its own address
 	// (public_url).
-	Url           string `protobuf:"bytes,22,opt,name=url,proto3" json:"url,omitempty"`
+	Url string `protobuf:"bytes,22,opt,name=url,proto3" json:"url,omitempty"`
+	// The judgment as it would have been with what people have said of log templates
+	// since (FeedbackService); absent if that changes nothing. `judgment` stays as it
+	// was taken: deployers have acted on it.
+	Rescored *Judgment `protobuf:"bytes,23,opt,name=rescored,proto3" json:"rescored,omitempty"`
+	// What `rescored` follows from last.
+	RescoredBy *Feedback `protobuf:"bytes,24,opt,name=rescored_by,json=rescoredBy,proto3" json:"rescored_by,omitempty"`
+	// The application's pins that the latest look knew, beside those of the config.
+	Pins          []*Pin `protobuf:"bytes,25,rep,name=pins,proto3" json:"pins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,6 +335,100 @@ func (x *Analysis) GetUrl() string {
 	return ""
 }
 
+func (x *Analysis) GetRescored() *Judgment {
+	if x != nil {
+		return x.Rescored
+	}
+	return nil
+}
+
+func (x *Analysis) GetRescoredBy() *Feedback {
+	if x != nil {
+		return x.RescoredBy
+	}
+	return nil
+}
+
+func (x *Analysis) GetPins() []*Pin {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+// Feedback is something that a person said of a log template.
+type Feedback struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	By string `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`
+	// When.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// What.
+	Pin *Pin `protobuf:"bytes,3,opt,name=pin,proto3" json:"pin,omitempty"`
+	// Whether it was taken back.
+	Deleted       bool `protobuf:"varint,4,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Feedback) Reset() {
+	*x = Feedback{}
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Feedback) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Feedback) ProtoMessage() {}
+
+func (x *Feedback) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Feedback.ProtoReflect.Descriptor instead.
+func (*Feedback) Descriptor() ([]byte, []int) {
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Feedback) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Feedback) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Feedback) GetPin() *Pin {
+	if x != nil {
+		return x.Pin
+	}
+	return nil
+}
+
+func (x *Feedback) GetDeleted() bool {
+	if x != nil {
+		return x.Deleted
+	}
+	return false
+}
+
 // StartAnalysisRequest says what to analyse.
 type StartAnalysisRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -361,7 +463,7 @@ type StartAnalysisRequest struct {
 
 func (x *StartAnalysisRequest) Reset() {
 	*x = StartAnalysisRequest{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[1]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -373,7 +475,7 @@ func (x *StartAnalysisRequest) String() string {
 func (*StartAnalysisRequest) ProtoMessage() {}
 
 func (x *StartAnalysisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[1]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -386,7 +488,7 @@ func (x *StartAnalysisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartAnalysisRequest.ProtoReflect.Descriptor instead.
 func (*StartAnalysisRequest) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{1}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *StartAnalysisRequest) GetConfig() isStartAnalysisRequest_Config {
@@ -492,7 +594,7 @@ type StartAnalysisResponse struct {
 
 func (x *StartAnalysisResponse) Reset() {
 	*x = StartAnalysisResponse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[2]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +606,7 @@ func (x *StartAnalysisResponse) String() string {
 func (*StartAnalysisResponse) ProtoMessage() {}
 
 func (x *StartAnalysisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[2]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +619,7 @@ func (x *StartAnalysisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartAnalysisResponse.ProtoReflect.Descriptor instead.
 func (*StartAnalysisResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{2}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *StartAnalysisResponse) GetAnalysis() *Analysis {
@@ -543,7 +645,7 @@ type GetAnalysisRequest struct {
 
 func (x *GetAnalysisRequest) Reset() {
 	*x = GetAnalysisRequest{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[3]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +657,7 @@ func (x *GetAnalysisRequest) String() string {
 func (*GetAnalysisRequest) ProtoMessage() {}
 
 func (x *GetAnalysisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[3]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +670,7 @@ func (x *GetAnalysisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAnalysisRequest.ProtoReflect.Descriptor instead.
 func (*GetAnalysisRequest) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{3}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetAnalysisRequest) GetId() string {
@@ -603,7 +705,7 @@ type GetAnalysisResponse struct {
 
 func (x *GetAnalysisResponse) Reset() {
 	*x = GetAnalysisResponse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[4]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -615,7 +717,7 @@ func (x *GetAnalysisResponse) String() string {
 func (*GetAnalysisResponse) ProtoMessage() {}
 
 func (x *GetAnalysisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[4]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -628,7 +730,7 @@ func (x *GetAnalysisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAnalysisResponse.ProtoReflect.Descriptor instead.
 func (*GetAnalysisResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetAnalysisResponse) GetAnalysis() *Analysis {
@@ -665,7 +767,7 @@ type ListAnalysesRequest struct {
 
 func (x *ListAnalysesRequest) Reset() {
 	*x = ListAnalysesRequest{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[5]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +779,7 @@ func (x *ListAnalysesRequest) String() string {
 func (*ListAnalysesRequest) ProtoMessage() {}
 
 func (x *ListAnalysesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[5]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +792,7 @@ func (x *ListAnalysesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnalysesRequest.ProtoReflect.Descriptor instead.
 func (*ListAnalysesRequest) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{5}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListAnalysesRequest) GetPageSize() int32 {
@@ -769,7 +871,7 @@ type ListAnalysesResponse struct {
 
 func (x *ListAnalysesResponse) Reset() {
 	*x = ListAnalysesResponse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[6]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +883,7 @@ func (x *ListAnalysesResponse) String() string {
 func (*ListAnalysesResponse) ProtoMessage() {}
 
 func (x *ListAnalysesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[6]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +896,7 @@ func (x *ListAnalysesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAnalysesResponse.ProtoReflect.Descriptor instead.
 func (*ListAnalysesResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{6}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListAnalysesResponse) GetAnalyses() []*Analysis {
@@ -824,7 +926,7 @@ type WatchAnalysisRequest struct {
 
 func (x *WatchAnalysisRequest) Reset() {
 	*x = WatchAnalysisRequest{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[7]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -836,7 +938,7 @@ func (x *WatchAnalysisRequest) String() string {
 func (*WatchAnalysisRequest) ProtoMessage() {}
 
 func (x *WatchAnalysisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[7]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -849,7 +951,7 @@ func (x *WatchAnalysisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchAnalysisRequest.ProtoReflect.Descriptor instead.
 func (*WatchAnalysisRequest) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{7}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WatchAnalysisRequest) GetId() string {
@@ -877,7 +979,7 @@ type WatchAnalysisResponse struct {
 
 func (x *WatchAnalysisResponse) Reset() {
 	*x = WatchAnalysisResponse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[8]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -889,7 +991,7 @@ func (x *WatchAnalysisResponse) String() string {
 func (*WatchAnalysisResponse) ProtoMessage() {}
 
 func (x *WatchAnalysisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[8]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -902,7 +1004,7 @@ func (x *WatchAnalysisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchAnalysisResponse.ProtoReflect.Descriptor instead.
 func (*WatchAnalysisResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{8}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *WatchAnalysisResponse) GetAnalysis() *Analysis {
@@ -925,7 +1027,7 @@ type CancelAnalysisRequest struct {
 
 func (x *CancelAnalysisRequest) Reset() {
 	*x = CancelAnalysisRequest{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[9]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -937,7 +1039,7 @@ func (x *CancelAnalysisRequest) String() string {
 func (*CancelAnalysisRequest) ProtoMessage() {}
 
 func (x *CancelAnalysisRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[9]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -950,7 +1052,7 @@ func (x *CancelAnalysisRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelAnalysisRequest.ProtoReflect.Descriptor instead.
 func (*CancelAnalysisRequest) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{9}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CancelAnalysisRequest) GetId() string {
@@ -978,7 +1080,7 @@ type CancelAnalysisResponse struct {
 
 func (x *CancelAnalysisResponse) Reset() {
 	*x = CancelAnalysisResponse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[10]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1092,7 @@ func (x *CancelAnalysisResponse) String() string {
 func (*CancelAnalysisResponse) ProtoMessage() {}
 
 func (x *CancelAnalysisResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[10]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1105,7 @@ func (x *CancelAnalysisResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelAnalysisResponse.ProtoReflect.Descriptor instead.
 func (*CancelAnalysisResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{10}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CancelAnalysisResponse) GetAnalysis() *Analysis {
@@ -1028,7 +1130,7 @@ type ListLooksRequest struct {
 
 func (x *ListLooksRequest) Reset() {
 	*x = ListLooksRequest{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[11]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1142,7 @@ func (x *ListLooksRequest) String() string {
 func (*ListLooksRequest) ProtoMessage() {}
 
 func (x *ListLooksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[11]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1155,7 @@ func (x *ListLooksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLooksRequest.ProtoReflect.Descriptor instead.
 func (*ListLooksRequest) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{11}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListLooksRequest) GetId() string {
@@ -1088,7 +1190,7 @@ type ListLooksResponse struct {
 
 func (x *ListLooksResponse) Reset() {
 	*x = ListLooksResponse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[12]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1202,7 @@ func (x *ListLooksResponse) String() string {
 func (*ListLooksResponse) ProtoMessage() {}
 
 func (x *ListLooksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[12]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1215,7 @@ func (x *ListLooksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLooksResponse.ProtoReflect.Descriptor instead.
 func (*ListLooksResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{12}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListLooksResponse) GetLooks() []*TakenLook {
@@ -1151,7 +1253,7 @@ type TakenLook struct {
 
 func (x *TakenLook) Reset() {
 	*x = TakenLook{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[13]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1163,7 +1265,7 @@ func (x *TakenLook) String() string {
 func (*TakenLook) ProtoMessage() {}
 
 func (x *TakenLook) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[13]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1176,7 +1278,7 @@ func (x *TakenLook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakenLook.ProtoReflect.Descriptor instead.
 func (*TakenLook) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{13}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TakenLook) GetNumber() int32 {
@@ -1263,7 +1365,7 @@ type Glimpse struct {
 
 func (x *Glimpse) Reset() {
 	*x = Glimpse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[14]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1377,7 @@ func (x *Glimpse) String() string {
 func (*Glimpse) ProtoMessage() {}
 
 func (x *Glimpse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[14]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1390,7 @@ func (x *Glimpse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Glimpse.ProtoReflect.Descriptor instead.
 func (*Glimpse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{14}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Glimpse) GetSignal() string {
@@ -1344,7 +1446,7 @@ type GetRecordingRequest struct {
 
 func (x *GetRecordingRequest) Reset() {
 	*x = GetRecordingRequest{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[15]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1356,7 +1458,7 @@ func (x *GetRecordingRequest) String() string {
 func (*GetRecordingRequest) ProtoMessage() {}
 
 func (x *GetRecordingRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[15]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1369,7 +1471,7 @@ func (x *GetRecordingRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRecordingRequest.ProtoReflect.Descriptor instead.
 func (*GetRecordingRequest) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{15}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetRecordingRequest) GetId() string {
@@ -1392,7 +1494,7 @@ type GetRecordingResponse struct {
 
 func (x *GetRecordingResponse) Reset() {
 	*x = GetRecordingResponse{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[16]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1506,7 @@ func (x *GetRecordingResponse) String() string {
 func (*GetRecordingResponse) ProtoMessage() {}
 
 func (x *GetRecordingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[16]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1519,7 @@ func (x *GetRecordingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRecordingResponse.ProtoReflect.Descriptor instead.
 func (*GetRecordingResponse) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{16}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetRecordingResponse) GetAnalysis() *Analysis {
@@ -1447,7 +1549,7 @@ type RecordedLook struct {
 
 func (x *RecordedLook) Reset() {
 	*x = RecordedLook{}
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[17]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1459,7 +1561,7 @@ func (x *RecordedLook) String() string {
 func (*RecordedLook) ProtoMessage() {}
 
 func (x *RecordedLook) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_analysis_service_proto_msgTypes[17]
+	mi := &file_judged_v1_analysis_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1472,7 +1574,7 @@ func (x *RecordedLook) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordedLook.ProtoReflect.Descriptor instead.
 func (*RecordedLook) Descriptor() ([]byte, []int) {
-	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{17}
+	return file_judged_v1_analysis_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RecordedLook) GetNumber() int32 {
@@ -1493,7 +1595,7 @@ var File_judged_v1_analysis_service_proto protoreflect.FileDescriptor
 
 const file_judged_v1_analysis_service_proto_rawDesc = "" +
 	"\n" +
-	" judged/v1/analysis_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xc5\a\n" +
+	" judged/v1/analysis_service.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16judged/v1/config.proto\x1a\x18judged/v1/judgment.proto\"\xdb\b\n" +
 	"\bAnalysis\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12/\n" +
 	"\x06config\x18\x02 \x01(\v2\x17.judged.v1.CanaryConfigR\x06config\x12'\n" +
@@ -1522,10 +1624,19 @@ const file_judged_v1_analysis_service_proto_rawDesc = "" +
 	"\x0ejudged_version\x18\x13 \x01(\tR\rjudgedVersion\x12\x18\n" +
 	"\atrouble\x18\x14 \x01(\tR\atrouble\x127\n" +
 	"\x06labels\x18\x15 \x03(\v2\x1f.judged.v1.Analysis.LabelsEntryR\x06labels\x12\x10\n" +
-	"\x03url\x18\x16 \x01(\tR\x03url\x1a9\n" +
+	"\x03url\x18\x16 \x01(\tR\x03url\x12/\n" +
+	"\brescored\x18\x17 \x01(\v2\x13.judged.v1.JudgmentR\brescored\x124\n" +
+	"\vrescored_by\x18\x18 \x01(\v2\x13.judged.v1.FeedbackR\n" +
+	"rescoredBy\x12-\n" +
+	"\x04pins\x18\x19 \x03(\v2\x0e.judged.v1.PinB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04pins\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc7\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x86\x01\n" +
+	"\bFeedback\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12 \n" +
+	"\x03pin\x18\x03 \x01(\v2\x0e.judged.v1.PinR\x03pin\x12\x18\n" +
+	"\adeleted\x18\x04 \x01(\bR\adeleted\"\xc7\x06\n" +
 	"\x14StartAnalysisRequest\x121\n" +
 	"\x06inline\x18\x01 \x01(\v2\x17.judged.v1.CanaryConfigH\x00R\x06inline\x12\x18\n" +
 	"\x06stored\x18\x02 \x01(\tH\x00R\x06stored\x120\n" +
@@ -1648,96 +1759,103 @@ func file_judged_v1_analysis_service_proto_rawDescGZIP() []byte {
 }
 
 var file_judged_v1_analysis_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_judged_v1_analysis_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_judged_v1_analysis_service_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_judged_v1_analysis_service_proto_goTypes = []any{
 	(AnalysisState)(0),             // 0: judged.v1.AnalysisState
 	(*Analysis)(nil),               // 1: judged.v1.Analysis
-	(*StartAnalysisRequest)(nil),   // 2: judged.v1.StartAnalysisRequest
-	(*StartAnalysisResponse)(nil),  // 3: judged.v1.StartAnalysisResponse
-	(*GetAnalysisRequest)(nil),     // 4: judged.v1.GetAnalysisRequest
-	(*GetAnalysisResponse)(nil),    // 5: judged.v1.GetAnalysisResponse
-	(*ListAnalysesRequest)(nil),    // 6: judged.v1.ListAnalysesRequest
-	(*ListAnalysesResponse)(nil),   // 7: judged.v1.ListAnalysesResponse
-	(*WatchAnalysisRequest)(nil),   // 8: judged.v1.WatchAnalysisRequest
-	(*WatchAnalysisResponse)(nil),  // 9: judged.v1.WatchAnalysisResponse
-	(*CancelAnalysisRequest)(nil),  // 10: judged.v1.CancelAnalysisRequest
-	(*CancelAnalysisResponse)(nil), // 11: judged.v1.CancelAnalysisResponse
-	(*ListLooksRequest)(nil),       // 12: judged.v1.ListLooksRequest
-	(*ListLooksResponse)(nil),      // 13: judged.v1.ListLooksResponse
-	(*TakenLook)(nil),              // 14: judged.v1.TakenLook
-	(*Glimpse)(nil),                // 15: judged.v1.Glimpse
-	(*GetRecordingRequest)(nil),    // 16: judged.v1.GetRecordingRequest
-	(*GetRecordingResponse)(nil),   // 17: judged.v1.GetRecordingResponse
-	(*RecordedLook)(nil),           // 18: judged.v1.RecordedLook
-	nil,                            // 19: judged.v1.Analysis.LabelsEntry
-	nil,                            // 20: judged.v1.StartAnalysisRequest.LabelsEntry
-	nil,                            // 21: judged.v1.ListAnalysesRequest.LabelsEntry
-	(*CanaryConfig)(nil),           // 22: judged.v1.CanaryConfig
-	(*Window)(nil),                 // 23: judged.v1.Window
-	(*Judgment)(nil),               // 24: judged.v1.Judgment
-	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
-	(*Scopes)(nil),                 // 26: judged.v1.Scopes
-	(*durationpb.Duration)(nil),    // 27: google.protobuf.Duration
-	(Verdict)(0),                   // 28: judged.v1.Verdict
-	(Classification)(0),            // 29: judged.v1.Classification
+	(*Feedback)(nil),               // 2: judged.v1.Feedback
+	(*StartAnalysisRequest)(nil),   // 3: judged.v1.StartAnalysisRequest
+	(*StartAnalysisResponse)(nil),  // 4: judged.v1.StartAnalysisResponse
+	(*GetAnalysisRequest)(nil),     // 5: judged.v1.GetAnalysisRequest
+	(*GetAnalysisResponse)(nil),    // 6: judged.v1.GetAnalysisResponse
+	(*ListAnalysesRequest)(nil),    // 7: judged.v1.ListAnalysesRequest
+	(*ListAnalysesResponse)(nil),   // 8: judged.v1.ListAnalysesResponse
+	(*WatchAnalysisRequest)(nil),   // 9: judged.v1.WatchAnalysisRequest
+	(*WatchAnalysisResponse)(nil),  // 10: judged.v1.WatchAnalysisResponse
+	(*CancelAnalysisRequest)(nil),  // 11: judged.v1.CancelAnalysisRequest
+	(*CancelAnalysisResponse)(nil), // 12: judged.v1.CancelAnalysisResponse
+	(*ListLooksRequest)(nil),       // 13: judged.v1.ListLooksRequest
+	(*ListLooksResponse)(nil),      // 14: judged.v1.ListLooksResponse
+	(*TakenLook)(nil),              // 15: judged.v1.TakenLook
+	(*Glimpse)(nil),                // 16: judged.v1.Glimpse
+	(*GetRecordingRequest)(nil),    // 17: judged.v1.GetRecordingRequest
+	(*GetRecordingResponse)(nil),   // 18: judged.v1.GetRecordingResponse
+	(*RecordedLook)(nil),           // 19: judged.v1.RecordedLook
+	nil,                            // 20: judged.v1.Analysis.LabelsEntry
+	nil,                            // 21: judged.v1.StartAnalysisRequest.LabelsEntry
+	nil,                            // 22: judged.v1.ListAnalysesRequest.LabelsEntry
+	(*CanaryConfig)(nil),           // 23: judged.v1.CanaryConfig
+	(*Window)(nil),                 // 24: judged.v1.Window
+	(*Judgment)(nil),               // 25: judged.v1.Judgment
+	(*timestamppb.Timestamp)(nil),  // 26: google.protobuf.Timestamp
+	(*Pin)(nil),                    // 27: judged.v1.Pin
+	(*Scopes)(nil),                 // 28: judged.v1.Scopes
+	(*durationpb.Duration)(nil),    // 29: google.protobuf.Duration
+	(Verdict)(0),                   // 30: judged.v1.Verdict
+	(Classification)(0),            // 31: judged.v1.Classification
 }
 var file_judged_v1_analysis_service_proto_depIdxs = []int32{
-	22, // 0: judged.v1.Analysis.config:type_name -> judged.v1.CanaryConfig
+	23, // 0: judged.v1.Analysis.config:type_name -> judged.v1.CanaryConfig
 	0,  // 1: judged.v1.Analysis.state:type_name -> judged.v1.AnalysisState
-	23, // 2: judged.v1.Analysis.window:type_name -> judged.v1.Window
-	24, // 3: judged.v1.Analysis.judgment:type_name -> judged.v1.Judgment
-	25, // 4: judged.v1.Analysis.create_time:type_name -> google.protobuf.Timestamp
-	25, // 5: judged.v1.Analysis.update_time:type_name -> google.protobuf.Timestamp
-	25, // 6: judged.v1.Analysis.end_time:type_name -> google.protobuf.Timestamp
-	25, // 7: judged.v1.Analysis.next_look_time:type_name -> google.protobuf.Timestamp
-	25, // 8: judged.v1.Analysis.expire_time:type_name -> google.protobuf.Timestamp
-	19, // 9: judged.v1.Analysis.labels:type_name -> judged.v1.Analysis.LabelsEntry
-	22, // 10: judged.v1.StartAnalysisRequest.inline:type_name -> judged.v1.CanaryConfig
-	26, // 11: judged.v1.StartAnalysisRequest.scopes:type_name -> judged.v1.Scopes
-	23, // 12: judged.v1.StartAnalysisRequest.window:type_name -> judged.v1.Window
-	25, // 13: judged.v1.StartAnalysisRequest.start:type_name -> google.protobuf.Timestamp
-	27, // 14: judged.v1.StartAnalysisRequest.expire_after:type_name -> google.protobuf.Duration
-	20, // 15: judged.v1.StartAnalysisRequest.labels:type_name -> judged.v1.StartAnalysisRequest.LabelsEntry
-	1,  // 16: judged.v1.StartAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	27, // 17: judged.v1.GetAnalysisRequest.wait:type_name -> google.protobuf.Duration
-	1,  // 18: judged.v1.GetAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	0,  // 19: judged.v1.ListAnalysesRequest.state:type_name -> judged.v1.AnalysisState
-	28, // 20: judged.v1.ListAnalysesRequest.verdict:type_name -> judged.v1.Verdict
-	25, // 21: judged.v1.ListAnalysesRequest.created_from:type_name -> google.protobuf.Timestamp
-	25, // 22: judged.v1.ListAnalysesRequest.created_before:type_name -> google.protobuf.Timestamp
-	21, // 23: judged.v1.ListAnalysesRequest.labels:type_name -> judged.v1.ListAnalysesRequest.LabelsEntry
-	1,  // 24: judged.v1.ListAnalysesResponse.analyses:type_name -> judged.v1.Analysis
-	1,  // 25: judged.v1.WatchAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	1,  // 26: judged.v1.CancelAnalysisResponse.analysis:type_name -> judged.v1.Analysis
-	14, // 27: judged.v1.ListLooksResponse.looks:type_name -> judged.v1.TakenLook
-	25, // 28: judged.v1.TakenLook.due_time:type_name -> google.protobuf.Timestamp
-	25, // 29: judged.v1.TakenLook.take_time:type_name -> google.protobuf.Timestamp
-	23, // 30: judged.v1.TakenLook.window:type_name -> judged.v1.Window
-	28, // 31: judged.v1.TakenLook.verdict:type_name -> judged.v1.Verdict
-	15, // 32: judged.v1.TakenLook.glimpses:type_name -> judged.v1.Glimpse
-	28, // 33: judged.v1.Glimpse.verdict:type_name -> judged.v1.Verdict
-	29, // 34: judged.v1.Glimpse.classification:type_name -> judged.v1.Classification
-	1,  // 35: judged.v1.GetRecordingResponse.analysis:type_name -> judged.v1.Analysis
-	18, // 36: judged.v1.GetRecordingResponse.looks:type_name -> judged.v1.RecordedLook
-	2,  // 37: judged.v1.AnalysisService.StartAnalysis:input_type -> judged.v1.StartAnalysisRequest
-	4,  // 38: judged.v1.AnalysisService.GetAnalysis:input_type -> judged.v1.GetAnalysisRequest
-	6,  // 39: judged.v1.AnalysisService.ListAnalyses:input_type -> judged.v1.ListAnalysesRequest
-	8,  // 40: judged.v1.AnalysisService.WatchAnalysis:input_type -> judged.v1.WatchAnalysisRequest
-	10, // 41: judged.v1.AnalysisService.CancelAnalysis:input_type -> judged.v1.CancelAnalysisRequest
-	12, // 42: judged.v1.AnalysisService.ListLooks:input_type -> judged.v1.ListLooksRequest
-	16, // 43: judged.v1.AnalysisService.GetRecording:input_type -> judged.v1.GetRecordingRequest
-	3,  // 44: judged.v1.AnalysisService.StartAnalysis:output_type -> judged.v1.StartAnalysisResponse
-	5,  // 45: judged.v1.AnalysisService.GetAnalysis:output_type -> judged.v1.GetAnalysisResponse
-	7,  // 46: judged.v1.AnalysisService.ListAnalyses:output_type -> judged.v1.ListAnalysesResponse
-	9,  // 47: judged.v1.AnalysisService.WatchAnalysis:output_type -> judged.v1.WatchAnalysisResponse
-	11, // 48: judged.v1.AnalysisService.CancelAnalysis:output_type -> judged.v1.CancelAnalysisResponse
-	13, // 49: judged.v1.AnalysisService.ListLooks:output_type -> judged.v1.ListLooksResponse
-	17, // 50: judged.v1.AnalysisService.GetRecording:output_type -> judged.v1.GetRecordingResponse
-	44, // [44:51] is the sub-list for method output_type
-	37, // [37:44] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	24, // 2: judged.v1.Analysis.window:type_name -> judged.v1.Window
+	25, // 3: judged.v1.Analysis.judgment:type_name -> judged.v1.Judgment
+	26, // 4: judged.v1.Analysis.create_time:type_name -> google.protobuf.Timestamp
+	26, // 5: judged.v1.Analysis.update_time:type_name -> google.protobuf.Timestamp
+	26, // 6: judged.v1.Analysis.end_time:type_name -> google.protobuf.Timestamp
+	26, // 7: judged.v1.Analysis.next_look_time:type_name -> google.protobuf.Timestamp
+	26, // 8: judged.v1.Analysis.expire_time:type_name -> google.protobuf.Timestamp
+	20, // 9: judged.v1.Analysis.labels:type_name -> judged.v1.Analysis.LabelsEntry
+	25, // 10: judged.v1.Analysis.rescored:type_name -> judged.v1.Judgment
+	2,  // 11: judged.v1.Analysis.rescored_by:type_name -> judged.v1.Feedback
+	27, // 12: judged.v1.Analysis.pins:type_name -> judged.v1.Pin
+	26, // 13: judged.v1.Feedback.time:type_name -> google.protobuf.Timestamp
+	27, // 14: judged.v1.Feedback.pin:type_name -> judged.v1.Pin
+	23, // 15: judged.v1.StartAnalysisRequest.inline:type_name -> judged.v1.CanaryConfig
+	28, // 16: judged.v1.StartAnalysisRequest.scopes:type_name -> judged.v1.Scopes
+	24, // 17: judged.v1.StartAnalysisRequest.window:type_name -> judged.v1.Window
+	26, // 18: judged.v1.StartAnalysisRequest.start:type_name -> google.protobuf.Timestamp
+	29, // 19: judged.v1.StartAnalysisRequest.expire_after:type_name -> google.protobuf.Duration
+	21, // 20: judged.v1.StartAnalysisRequest.labels:type_name -> judged.v1.StartAnalysisRequest.LabelsEntry
+	1,  // 21: judged.v1.StartAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	29, // 22: judged.v1.GetAnalysisRequest.wait:type_name -> google.protobuf.Duration
+	1,  // 23: judged.v1.GetAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	0,  // 24: judged.v1.ListAnalysesRequest.state:type_name -> judged.v1.AnalysisState
+	30, // 25: judged.v1.ListAnalysesRequest.verdict:type_name -> judged.v1.Verdict
+	26, // 26: judged.v1.ListAnalysesRequest.created_from:type_name -> google.protobuf.Timestamp
+	26, // 27: judged.v1.ListAnalysesRequest.created_before:type_name -> google.protobuf.Timestamp
+	22, // 28: judged.v1.ListAnalysesRequest.labels:type_name -> judged.v1.ListAnalysesRequest.LabelsEntry
+	1,  // 29: judged.v1.ListAnalysesResponse.analyses:type_name -> judged.v1.Analysis
+	1,  // 30: judged.v1.WatchAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	1,  // 31: judged.v1.CancelAnalysisResponse.analysis:type_name -> judged.v1.Analysis
+	15, // 32: judged.v1.ListLooksResponse.looks:type_name -> judged.v1.TakenLook
+	26, // 33: judged.v1.TakenLook.due_time:type_name -> google.protobuf.Timestamp
+	26, // 34: judged.v1.TakenLook.take_time:type_name -> google.protobuf.Timestamp
+	24, // 35: judged.v1.TakenLook.window:type_name -> judged.v1.Window
+	30, // 36: judged.v1.TakenLook.verdict:type_name -> judged.v1.Verdict
+	16, // 37: judged.v1.TakenLook.glimpses:type_name -> judged.v1.Glimpse
+	30, // 38: judged.v1.Glimpse.verdict:type_name -> judged.v1.Verdict
+	31, // 39: judged.v1.Glimpse.classification:type_name -> judged.v1.Classification
+	1,  // 40: judged.v1.GetRecordingResponse.analysis:type_name -> judged.v1.Analysis
+	19, // 41: judged.v1.GetRecordingResponse.looks:type_name -> judged.v1.RecordedLook
+	3,  // 42: judged.v1.AnalysisService.StartAnalysis:input_type -> judged.v1.StartAnalysisRequest
+	5,  // 43: judged.v1.AnalysisService.GetAnalysis:input_type -> judged.v1.GetAnalysisRequest
+	7,  // 44: judged.v1.AnalysisService.ListAnalyses:input_type -> judged.v1.ListAnalysesRequest
+	9,  // 45: judged.v1.AnalysisService.WatchAnalysis:input_type -> judged.v1.WatchAnalysisRequest
+	11, // 46: judged.v1.AnalysisService.CancelAnalysis:input_type -> judged.v1.CancelAnalysisRequest
+	13, // 47: judged.v1.AnalysisService.ListLooks:input_type -> judged.v1.ListLooksRequest
+	17, // 48: judged.v1.AnalysisService.GetRecording:input_type -> judged.v1.GetRecordingRequest
+	4,  // 49: judged.v1.AnalysisService.StartAnalysis:output_type -> judged.v1.StartAnalysisResponse
+	6,  // 50: judged.v1.AnalysisService.GetAnalysis:output_type -> judged.v1.GetAnalysisResponse
+	8,  // 51: judged.v1.AnalysisService.ListAnalyses:output_type -> judged.v1.ListAnalysesResponse
+	10, // 52: judged.v1.AnalysisService.WatchAnalysis:output_type -> judged.v1.WatchAnalysisResponse
+	12, // 53: judged.v1.AnalysisService.CancelAnalysis:output_type -> judged.v1.CancelAnalysisResponse
+	14, // 54: judged.v1.AnalysisService.ListLooks:output_type -> judged.v1.ListLooksResponse
+	18, // 55: judged.v1.AnalysisService.GetRecording:output_type -> judged.v1.GetRecordingResponse
+	49, // [49:56] is the sub-list for method output_type
+	42, // [42:49] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_analysis_service_proto_init() }
@@ -1747,19 +1865,19 @@ func file_judged_v1_analysis_service_proto_init() {
 	}
 	file_judged_v1_config_proto_init()
 	file_judged_v1_judgment_proto_init()
-	file_judged_v1_analysis_service_proto_msgTypes[1].OneofWrappers = []any{
+	file_judged_v1_analysis_service_proto_msgTypes[2].OneofWrappers = []any{
 		(*StartAnalysisRequest_Inline)(nil),
 		(*StartAnalysisRequest_Stored)(nil),
 	}
-	file_judged_v1_analysis_service_proto_msgTypes[13].OneofWrappers = []any{}
 	file_judged_v1_analysis_service_proto_msgTypes[14].OneofWrappers = []any{}
+	file_judged_v1_analysis_service_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_analysis_service_proto_rawDesc), len(file_judged_v1_analysis_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

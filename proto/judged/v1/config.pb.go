@@ -261,6 +261,124 @@ func (Direction) EnumDescriptor() ([]byte, []int) {
 	return file_judged_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
+// Silence says what a canary means that logs nothing.
+type Silence int32
+
+const (
+	// Not given: inconclusive.
+	Silence_SILENCE_UNSPECIFIED Silence = 0
+	// It is no evidence: the canary may have nothing to say.
+	Silence_SILENCE_INCONCLUSIVE Silence = 1
+	// It is not healthy.
+	Silence_SILENCE_FAIL Silence = 2
+)
+
+// Enum value maps for Silence.
+var (
+	Silence_name = map[int32]string{
+		0: "SILENCE_UNSPECIFIED",
+		1: "SILENCE_INCONCLUSIVE",
+		2: "SILENCE_FAIL",
+	}
+	Silence_value = map[string]int32{
+		"SILENCE_UNSPECIFIED":  0,
+		"SILENCE_INCONCLUSIVE": 1,
+		"SILENCE_FAIL":         2,
+	}
+)
+
+func (x Silence) Enum() *Silence {
+	p := new(Silence)
+	*p = x
+	return p
+}
+
+func (x Silence) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Silence) Descriptor() protoreflect.EnumDescriptor {
+	return file_judged_v1_config_proto_enumTypes[4].Descriptor()
+}
+
+func (Silence) Type() protoreflect.EnumType {
+	return &file_judged_v1_config_proto_enumTypes[4]
+}
+
+func (x Silence) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Silence.Descriptor instead.
+func (Silence) EnumDescriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+// Severity is how much a change matters.
+type Severity int32
+
+const (
+	// Not given.
+	Severity_SEVERITY_UNSPECIFIED Severity = 0
+	// Somebody said that it does not matter.
+	Severity_SEVERITY_IGNORED Severity = 1
+	// Worth reading, no more.
+	Severity_SEVERITY_INFO Severity = 2
+	// Keeps a release from passing.
+	Severity_SEVERITY_WARN Severity = 3
+	// Fails a release.
+	Severity_SEVERITY_ERROR Severity = 4
+	// Fails a release at its first sign.
+	Severity_SEVERITY_CRITICAL Severity = 5
+)
+
+// Enum value maps for Severity.
+var (
+	Severity_name = map[int32]string{
+		0: "SEVERITY_UNSPECIFIED",
+		1: "SEVERITY_IGNORED",
+		2: "SEVERITY_INFO",
+		3: "SEVERITY_WARN",
+		4: "SEVERITY_ERROR",
+		5: "SEVERITY_CRITICAL",
+	}
+	Severity_value = map[string]int32{
+		"SEVERITY_UNSPECIFIED": 0,
+		"SEVERITY_IGNORED":     1,
+		"SEVERITY_INFO":        2,
+		"SEVERITY_WARN":        3,
+		"SEVERITY_ERROR":       4,
+		"SEVERITY_CRITICAL":    5,
+	}
+)
+
+func (x Severity) Enum() *Severity {
+	p := new(Severity)
+	*p = x
+	return p
+}
+
+func (x Severity) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Severity) Descriptor() protoreflect.EnumDescriptor {
+	return file_judged_v1_config_proto_enumTypes[5].Descriptor()
+}
+
+func (Severity) Type() protoreflect.EnumType {
+	return &file_judged_v1_config_proto_enumTypes[5]
+}
+
+func (x Severity) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Severity.Descriptor instead.
+func (Severity) EnumDescriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
 // CanaryConfig says what to compare and how: which signals, from where, which
 // change matters, and for how long to look. It is a YAML or JSON file, or an
 // object of ConfigService.
@@ -290,7 +408,9 @@ type CanaryConfig struct {
 	// When a release may be judged good. Outside of these times a PASS is held
 	// back: the verdict is INCONCLUSIVE and says when the next window opens. FAIL is
 	// said at any time.
-	Windows       *DeploymentWindows `protobuf:"bytes,10,opt,name=windows,proto3" json:"windows,omitempty"`
+	Windows *DeploymentWindows `protobuf:"bytes,10,opt,name=windows,proto3" json:"windows,omitempty"`
+	// The logs to compare. Each entry is one signal beside the metrics.
+	Logs          []*Log `protobuf:"bytes,11,rep,name=logs,proto3" json:"logs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -391,6 +511,13 @@ func (x *CanaryConfig) GetTraffic() *Traffic {
 func (x *CanaryConfig) GetWindows() *DeploymentWindows {
 	if x != nil {
 		return x.Windows
+	}
+	return nil
+}
+
+func (x *CanaryConfig) GetLogs() []*Log {
+	if x != nil {
+		return x.Logs
 	}
 	return nil
 }
@@ -994,6 +1121,239 @@ func (x *Metric) GetPods() string {
 	return ""
 }
 
+// Log is a log that both sides write: what the canary says that the baseline does
+// not, says more often, or no longer says. See docs/logs.md.
+type Log struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The signal's name. Default "logs".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The source to ask: a name from the server's settings. On the command line also
+	// the path of a file or a folder (relative to the config).
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// The query in the source's own language, with ${variables} of the scope. It
+	// selects the lines of one side.
+	Query string `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// Critical signals decide the verdict. If none is critical, all decide.
+	Critical bool `protobuf:"varint,4,opt,name=critical,proto3" json:"critical,omitempty"`
+	// The share in the score; 0 counts as 1.
+	Weight float64 `protobuf:"fixed64,5,opt,name=weight,proto3" json:"weight,omitempty"`
+	// What is known of single templates.
+	Pins []*Pin `protobuf:"bytes,6,rep,name=pins,proto3" json:"pins,omitempty"`
+	// A PASS needs that a new error in this share of the canary's requests would have
+	// been found: 0.1, in a file also "10%". Default 25%.
+	Tolerance *wrapperspb.DoubleValue `protobuf:"bytes,7,opt,name=tolerance,proto3" json:"tolerance,omitempty"`
+	// The canary's part of the traffic, where lines have no trace id and requests
+	// cannot be counted. Default: that of `traffic`, or what most messages tell.
+	Share *wrapperspb.DoubleValue `protobuf:"bytes,8,opt,name=share,proto3" json:"share,omitempty"`
+	// What a canary means that logs nothing while the baseline does.
+	Silence Silence `protobuf:"varint,9,opt,name=silence,proto3,enum=judged.v1.Silence" json:"silence,omitempty"`
+	// By how many times more or less often a message must occur to be told; default 2.
+	Ratio *wrapperspb.DoubleValue `protobuf:"bytes,10,opt,name=ratio,proto3" json:"ratio,omitempty"`
+	// Whether only the level says how bad a message is, and not the words in it.
+	LevelsOnly bool `protobuf:"varint,11,opt,name=levels_only,json=levelsOnly,proto3" json:"levels_only,omitempty"`
+	// What is masked in the lines that people read, beside secrets that are known by
+	// their form: regular expressions (RE2).
+	Redact        []string `protobuf:"bytes,12,rep,name=redact,proto3" json:"redact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Log) Reset() {
+	*x = Log{}
+	mi := &file_judged_v1_config_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Log) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Log) ProtoMessage() {}
+
+func (x *Log) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Log.ProtoReflect.Descriptor instead.
+func (*Log) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Log) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Log) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Log) GetQuery() string {
+	if x != nil {
+		return x.Query
+	}
+	return ""
+}
+
+func (x *Log) GetCritical() bool {
+	if x != nil {
+		return x.Critical
+	}
+	return false
+}
+
+func (x *Log) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *Log) GetPins() []*Pin {
+	if x != nil {
+		return x.Pins
+	}
+	return nil
+}
+
+func (x *Log) GetTolerance() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Tolerance
+	}
+	return nil
+}
+
+func (x *Log) GetShare() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Share
+	}
+	return nil
+}
+
+func (x *Log) GetSilence() Silence {
+	if x != nil {
+		return x.Silence
+	}
+	return Silence_SILENCE_UNSPECIFIED
+}
+
+func (x *Log) GetRatio() *wrapperspb.DoubleValue {
+	if x != nil {
+		return x.Ratio
+	}
+	return nil
+}
+
+func (x *Log) GetLevelsOnly() bool {
+	if x != nil {
+		return x.LevelsOnly
+	}
+	return false
+}
+
+func (x *Log) GetRedact() []string {
+	if x != nil {
+		return x.Redact
+	}
+	return nil
+}
+
+// Pin is what somebody said of one template.
+type Pin struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The template's id, as findings show it.
+	Template string `protobuf:"bytes,1,opt,name=template,proto3" json:"template,omitempty"`
+	// How bad its changes are; `ignored`: it may change as it likes.
+	As Severity `protobuf:"varint,2,opt,name=as,proto3,enum=judged.v1.Severity" json:"as,omitempty"`
+	// When the pin ends, for a known issue. Without it, never.
+	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// Who said so. On a server it is the caller.
+	By string `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
+	// Why.
+	Note          string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pin) Reset() {
+	*x = Pin{}
+	mi := &file_judged_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pin) ProtoMessage() {}
+
+func (x *Pin) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pin.ProtoReflect.Descriptor instead.
+func (*Pin) Descriptor() ([]byte, []int) {
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Pin) GetTemplate() string {
+	if x != nil {
+		return x.Template
+	}
+	return ""
+}
+
+func (x *Pin) GetAs() Severity {
+	if x != nil {
+		return x.As
+	}
+	return Severity_SEVERITY_UNSPECIFIED
+}
+
+func (x *Pin) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Pin) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Pin) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
 // Decision says how findings become one verdict.
 type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1015,7 +1375,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_judged_v1_config_proto_msgTypes[8]
+	mi := &file_judged_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1387,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_config_proto_msgTypes[8]
+	mi := &file_judged_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1400,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_judged_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_judged_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Decision) GetAlpha() float64 {
@@ -1075,16 +1435,15 @@ var File_judged_v1_config_proto protoreflect.FileDescriptor
 
 const file_judged_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x16judged/v1/config.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x88\a\n" +
+	"\x16judged/v1/config.proto\x12\tjudged.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xfc\b\n" +
 	"\fCanaryConfig\x12\xbf\x01\n" +
 	"\x04name\x18\x01 \x01(\tB\xaa\x01\xbaH\xa6\x01\xba\x01\xa2\x01\n" +
 	"\vconfig.name\x12`a name is 1 to 63 letters, digits, dots, dashes or underscores and starts with a letter or digit\x1a1this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\x04name\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\vdescription\x12*\n" +
 	"\vapplication\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\vapplication\x12)\n" +
 	"\x06scopes\x18\x04 \x01(\v2\x11.judged.v1.ScopesR\x06scopes\x12/\n" +
-	"\bschedule\x18\x05 \x01(\v2\x13.judged.v1.ScheduleR\bschedule\x12\xa9\x02\n" +
-	"\ametrics\x18\x06 \x03(\v2\x11.judged.v1.MetricB\xfb\x01\xbaH\xf7\x01\xba\x01p\n" +
-	"\x13config.metrics.some\x12Ia config needs at least one metric: without one there is nothing to judge\x1a\x0esize(this) > 0\xba\x01{\n" +
+	"\bschedule\x18\x05 \x01(\v2\x13.judged.v1.ScheduleR\bschedule\x12\xb6\x01\n" +
+	"\ametrics\x18\x06 \x03(\v2\x11.judged.v1.MetricB\x88\x01\xbaH\x84\x01\xba\x01{\n" +
 	"\x15config.metrics.unique\x12Dtwo metrics have the same name: every signal needs a name of its own\x1a\x1cthis.map(m, m.name).unique()\x92\x01\x03\x10\xe8\aR\ametrics\x12/\n" +
 	"\bdecision\x18\a \x01(\v2\x13.judged.v1.DecisionR\bdecision\x12?\n" +
 	"\n" +
@@ -1092,7 +1451,10 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"assignment\x12,\n" +
 	"\atraffic\x18\t \x01(\v2\x12.judged.v1.TrafficR\atraffic\x126\n" +
 	"\awindows\x18\n" +
-	" \x01(\v2\x1c.judged.v1.DeploymentWindowsR\awindows\"_\n" +
+	" \x01(\v2\x1c.judged.v1.DeploymentWindowsR\awindows\x12\xa5\x01\n" +
+	"\x04logs\x18\v \x03(\v2\x0e.judged.v1.LogB\x80\x01\xbaH}\xba\x01u\n" +
+	"\x12config.logs.unique\x12Atwo logs have the same name: every signal needs a name of its own\x1a\x1cthis.map(l, l.name).unique()\x92\x01\x02\x10\x10R\x04logs:\xbc\x01\xbaH\xb8\x01\x1a\xb5\x01\n" +
+	"\x13config.signals.some\x12t`metrics` and `logs` are empty: a config needs at least one metric or one log, without one there is nothing to judge\x1a(size(this.metrics) + size(this.logs) > 0\"_\n" +
 	"\x11DeploymentWindows\x12%\n" +
 	"\x05allow\x18\x01 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10@\"\x05r\x03\x18\x80 R\x05allow\x12#\n" +
 	"\x04deny\x18\x02 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10@\"\x05r\x03\x18\x80 R\x04deny\"\x82\x05\n" +
@@ -1167,7 +1529,40 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\x15metric.histogram_pods\x12Ka histogram cannot be judged by `pods`: sum it over them, sum by (le) (...)\x1a&this.kind != 4 || size(this.pods) == 0\x1a\xa6\x01\n" +
 	"\x0fmetric.slo_kind\x12q`slo` is for `kind: histogram`; for a share that is measured already (slow requests out of all) use `kind: ratio`\x1a !has(this.slo) || this.kind == 4\x1a\x91\x01\n" +
 	"\fmetric.total\x12Ya ratio needs `total`: the query of what the events are out of (for errors, all requests)\x1a&this.kind != 3 || size(this.total) > 0\x1a\x96\x01\n" +
-	"\x12metric.gauge_total\x12Wa gauge has no `total`; make it `kind: ratio` (events out of a total) or remove `total`\x1a'this.kind != 1 || size(this.total) == 0\"\x84\x02\n" +
+	"\x12metric.gauge_total\x12Wa gauge has no `total`; make it `kind: ratio` (events out of a total) or remove `total`\x1a'this.kind != 1 || size(this.total) == 0\"\xec\n" +
+	"\n" +
+	"\x03Log\x12\x93\x01\n" +
+	"\x04name\x18\x01 \x01(\tB\x7f\xbaH|\xba\x01y\n" +
+	"\blog.name\x12?a log needs a name of at most 253 printable characters, or none\x1a,this.matches('^[^\\\\x00-\\\\x1f\\\\x7f]{0,253}$')R\x04name\x12\xc1\x01\n" +
+	"\x06source\x18\x02 \x01(\tB\xa8\x01\xbaH\xa4\x01\xba\x01\xa0\x01\n" +
+	"\n" +
+	"log.source\x12la log needs a source: the name of a configured source, or on the command line the path of a file or a folder\x1a$size(this) > 0 && size(this) <= 4096R\x06source\x12\xa7\x01\n" +
+	"\x05query\x18\x03 \x01(\tB\x90\x01\xbaH\x8c\x01\xba\x01\x88\x01\n" +
+	"\tlog.query\x12Ta log needs a query of at most 16384 characters, which selects the lines of one side\x1a%size(this) > 0 && size(this) <= 16384R\x05query\x12\x1a\n" +
+	"\bcritical\x18\x04 \x01(\bR\bcritical\x12x\n" +
+	"\x06weight\x18\x05 \x01(\x01B`\xbaH]\xba\x01Z\n" +
+	"\n" +
+	"log.weight\x12*a weight is a number between 0 and 1000000\x1a this >= 0.0 && this <= 1000000.0R\x06weight\x12-\n" +
+	"\x04pins\x18\x06 \x03(\v2\x0e.judged.v1.PinB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x04pins\x12\xba\x01\n" +
+	"\ttolerance\x18\a \x01(\v2\x1c.google.protobuf.DoubleValueB~\xbaH{\xba\x01x\n" +
+	"\rlog.tolerance\x12Ma log's tolerance is a share of the requests: more than 0% and less than 100%\x1a\x18this > 0.0 && this < 1.0R\ttolerance\x12\xb3\x01\n" +
+	"\x05share\x18\b \x01(\v2\x1c.google.protobuf.DoubleValueB\x7f\xbaH|\xba\x01y\n" +
+	"\tlog.share\x12Ra log's share is the canary's part of the traffic: more than 0% and less than 100%\x1a\x18this > 0.0 && this < 1.0R\x05share\x126\n" +
+	"\asilence\x18\t \x01(\x0e2\x12.judged.v1.SilenceB\b\xbaH\x05\x82\x01\x02\x10\x01R\asilence\x12\xa6\x01\n" +
+	"\x05ratio\x18\n" +
+	" \x01(\v2\x1c.google.protobuf.DoubleValueBr\xbaHo\xba\x01l\n" +
+	"\tlog.ratio\x12@a log's ratio is how many times more or less often: at least 1.1\x1a\x1dthis >= 1.1 && this <= 1000.0R\x05ratio\x12\x1f\n" +
+	"\vlevels_only\x18\v \x01(\bR\n" +
+	"levelsOnly\x12'\n" +
+	"\x06redact\x18\f \x03(\tB\x0f\xbaH\f\x92\x01\t\x10 \"\x05r\x03\x18\x80\bR\x06redact\"\xac\x03\n" +
+	"\x03Pin\x12\x9f\x01\n" +
+	"\btemplate\x18\x01 \x01(\tB\x82\x01\xbaH\x7f\xba\x01|\n" +
+	"\fpin.template\x12La pin names a template by its id: 16 hexadecimal digits, as findings show it\x1a\x1ethis.matches('^[0-9a-f]{16}$')R\btemplate\x12\x98\x01\n" +
+	"\x02as\x18\x02 \x01(\x0e2\x13.judged.v1.SeverityBs\xbaHp\xba\x01h\n" +
+	"\x06pin.as\x12Sa pin says how bad a template's changes are: ignored, info, warn, error or critical\x1a\tthis != 0\x82\x01\x02\x10\x01R\x02as\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
+	"\x02by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\x02by\x12\x1c\n" +
+	"\x04note\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04note\"\x84\x02\n" +
 	"\bDecision\x12\x83\x01\n" +
 	"\x05alpha\x18\x01 \x01(\x01Bh\xbaHe\xba\x01b\n" +
 	"\x0edecision.alpha\x12/alpha is a probability between 0.000001 and 0.5\x1a\x1fthis >= 0.000001 && this <= 0.5H\x00R\x05alpha\x88\x01\x01\x12\x1c\n" +
@@ -1198,7 +1593,18 @@ const file_judged_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"\x06EITHER\x10\x01\x12\f\n" +
 	"\bINCREASE\x10\x02\x12\f\n" +
-	"\bDECREASE\x10\x03B7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
+	"\bDECREASE\x10\x03*N\n" +
+	"\aSilence\x12\x17\n" +
+	"\x13SILENCE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SILENCE_INCONCLUSIVE\x10\x01\x12\x10\n" +
+	"\fSILENCE_FAIL\x10\x02*\x8b\x01\n" +
+	"\bSeverity\x12\x18\n" +
+	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10SEVERITY_IGNORED\x10\x01\x12\x11\n" +
+	"\rSEVERITY_INFO\x10\x02\x12\x11\n" +
+	"\rSEVERITY_WARN\x10\x03\x12\x12\n" +
+	"\x0eSEVERITY_ERROR\x10\x04\x12\x15\n" +
+	"\x11SEVERITY_CRITICAL\x10\x05B7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
 
 var (
 	file_judged_v1_config_proto_rawDescOnce sync.Once
@@ -1212,58 +1618,70 @@ func file_judged_v1_config_proto_rawDescGZIP() []byte {
 	return file_judged_v1_config_proto_rawDescData
 }
 
-var file_judged_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_judged_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_judged_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_judged_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_judged_v1_config_proto_goTypes = []any{
 	(Assignment)(0),                // 0: judged.v1.Assignment
 	(Stop)(0),                      // 1: judged.v1.Stop
 	(Kind)(0),                      // 2: judged.v1.Kind
 	(Direction)(0),                 // 3: judged.v1.Direction
-	(*CanaryConfig)(nil),           // 4: judged.v1.CanaryConfig
-	(*DeploymentWindows)(nil),      // 5: judged.v1.DeploymentWindows
-	(*Traffic)(nil),                // 6: judged.v1.Traffic
-	(*Scopes)(nil),                 // 7: judged.v1.Scopes
-	(*Scope)(nil),                  // 8: judged.v1.Scope
-	(*Schedule)(nil),               // 9: judged.v1.Schedule
-	(*Margin)(nil),                 // 10: judged.v1.Margin
-	(*Metric)(nil),                 // 11: judged.v1.Metric
-	(*Decision)(nil),               // 12: judged.v1.Decision
-	nil,                            // 13: judged.v1.Scope.VariablesEntry
-	(*wrapperspb.DoubleValue)(nil), // 14: google.protobuf.DoubleValue
-	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 16: google.protobuf.Duration
+	(Silence)(0),                   // 4: judged.v1.Silence
+	(Severity)(0),                  // 5: judged.v1.Severity
+	(*CanaryConfig)(nil),           // 6: judged.v1.CanaryConfig
+	(*DeploymentWindows)(nil),      // 7: judged.v1.DeploymentWindows
+	(*Traffic)(nil),                // 8: judged.v1.Traffic
+	(*Scopes)(nil),                 // 9: judged.v1.Scopes
+	(*Scope)(nil),                  // 10: judged.v1.Scope
+	(*Schedule)(nil),               // 11: judged.v1.Schedule
+	(*Margin)(nil),                 // 12: judged.v1.Margin
+	(*Metric)(nil),                 // 13: judged.v1.Metric
+	(*Log)(nil),                    // 14: judged.v1.Log
+	(*Pin)(nil),                    // 15: judged.v1.Pin
+	(*Decision)(nil),               // 16: judged.v1.Decision
+	nil,                            // 17: judged.v1.Scope.VariablesEntry
+	(*wrapperspb.DoubleValue)(nil), // 18: google.protobuf.DoubleValue
+	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 20: google.protobuf.Duration
 }
 var file_judged_v1_config_proto_depIdxs = []int32{
-	7,  // 0: judged.v1.CanaryConfig.scopes:type_name -> judged.v1.Scopes
-	9,  // 1: judged.v1.CanaryConfig.schedule:type_name -> judged.v1.Schedule
-	11, // 2: judged.v1.CanaryConfig.metrics:type_name -> judged.v1.Metric
-	12, // 3: judged.v1.CanaryConfig.decision:type_name -> judged.v1.Decision
+	9,  // 0: judged.v1.CanaryConfig.scopes:type_name -> judged.v1.Scopes
+	11, // 1: judged.v1.CanaryConfig.schedule:type_name -> judged.v1.Schedule
+	13, // 2: judged.v1.CanaryConfig.metrics:type_name -> judged.v1.Metric
+	16, // 3: judged.v1.CanaryConfig.decision:type_name -> judged.v1.Decision
 	0,  // 4: judged.v1.CanaryConfig.assignment:type_name -> judged.v1.Assignment
-	6,  // 5: judged.v1.CanaryConfig.traffic:type_name -> judged.v1.Traffic
-	5,  // 6: judged.v1.CanaryConfig.windows:type_name -> judged.v1.DeploymentWindows
-	14, // 7: judged.v1.Traffic.share:type_name -> google.protobuf.DoubleValue
-	8,  // 8: judged.v1.Scopes.baseline:type_name -> judged.v1.Scope
-	8,  // 9: judged.v1.Scopes.canary:type_name -> judged.v1.Scope
-	13, // 10: judged.v1.Scope.variables:type_name -> judged.v1.Scope.VariablesEntry
-	15, // 11: judged.v1.Schedule.start:type_name -> google.protobuf.Timestamp
-	16, // 12: judged.v1.Schedule.warmup:type_name -> google.protobuf.Duration
-	16, // 13: judged.v1.Schedule.duration:type_name -> google.protobuf.Duration
-	16, // 14: judged.v1.Schedule.interval:type_name -> google.protobuf.Duration
-	16, // 15: judged.v1.Schedule.history:type_name -> google.protobuf.Duration
-	16, // 16: judged.v1.Schedule.look_every:type_name -> google.protobuf.Duration
-	16, // 17: judged.v1.Schedule.grace:type_name -> google.protobuf.Duration
-	16, // 18: judged.v1.Schedule.sliding:type_name -> google.protobuf.Duration
-	1,  // 19: judged.v1.Schedule.stop:type_name -> judged.v1.Stop
-	2,  // 20: judged.v1.Metric.kind:type_name -> judged.v1.Kind
-	3,  // 21: judged.v1.Metric.direction:type_name -> judged.v1.Direction
-	10, // 22: judged.v1.Metric.margin:type_name -> judged.v1.Margin
-	10, // 23: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
-	14, // 24: judged.v1.Metric.slo:type_name -> google.protobuf.DoubleValue
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	8,  // 5: judged.v1.CanaryConfig.traffic:type_name -> judged.v1.Traffic
+	7,  // 6: judged.v1.CanaryConfig.windows:type_name -> judged.v1.DeploymentWindows
+	14, // 7: judged.v1.CanaryConfig.logs:type_name -> judged.v1.Log
+	18, // 8: judged.v1.Traffic.share:type_name -> google.protobuf.DoubleValue
+	10, // 9: judged.v1.Scopes.baseline:type_name -> judged.v1.Scope
+	10, // 10: judged.v1.Scopes.canary:type_name -> judged.v1.Scope
+	17, // 11: judged.v1.Scope.variables:type_name -> judged.v1.Scope.VariablesEntry
+	19, // 12: judged.v1.Schedule.start:type_name -> google.protobuf.Timestamp
+	20, // 13: judged.v1.Schedule.warmup:type_name -> google.protobuf.Duration
+	20, // 14: judged.v1.Schedule.duration:type_name -> google.protobuf.Duration
+	20, // 15: judged.v1.Schedule.interval:type_name -> google.protobuf.Duration
+	20, // 16: judged.v1.Schedule.history:type_name -> google.protobuf.Duration
+	20, // 17: judged.v1.Schedule.look_every:type_name -> google.protobuf.Duration
+	20, // 18: judged.v1.Schedule.grace:type_name -> google.protobuf.Duration
+	20, // 19: judged.v1.Schedule.sliding:type_name -> google.protobuf.Duration
+	1,  // 20: judged.v1.Schedule.stop:type_name -> judged.v1.Stop
+	2,  // 21: judged.v1.Metric.kind:type_name -> judged.v1.Kind
+	3,  // 22: judged.v1.Metric.direction:type_name -> judged.v1.Direction
+	12, // 23: judged.v1.Metric.margin:type_name -> judged.v1.Margin
+	12, // 24: judged.v1.Metric.tolerance:type_name -> judged.v1.Margin
+	18, // 25: judged.v1.Metric.slo:type_name -> google.protobuf.DoubleValue
+	15, // 26: judged.v1.Log.pins:type_name -> judged.v1.Pin
+	18, // 27: judged.v1.Log.tolerance:type_name -> google.protobuf.DoubleValue
+	18, // 28: judged.v1.Log.share:type_name -> google.protobuf.DoubleValue
+	4,  // 29: judged.v1.Log.silence:type_name -> judged.v1.Silence
+	18, // 30: judged.v1.Log.ratio:type_name -> google.protobuf.DoubleValue
+	5,  // 31: judged.v1.Pin.as:type_name -> judged.v1.Severity
+	19, // 32: judged.v1.Pin.until:type_name -> google.protobuf.Timestamp
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_config_proto_init() }
@@ -1272,14 +1690,14 @@ func file_judged_v1_config_proto_init() {
 		return
 	}
 	file_judged_v1_config_proto_msgTypes[6].OneofWrappers = []any{}
-	file_judged_v1_config_proto_msgTypes[8].OneofWrappers = []any{}
+	file_judged_v1_config_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_config_proto_rawDesc), len(file_judged_v1_config_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   10,
+			NumEnums:      6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

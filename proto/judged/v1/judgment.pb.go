@@ -153,6 +153,75 @@ func (Classification) EnumDescriptor() ([]byte, []int) {
 	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{1}
 }
 
+// ChangeKind says how a thing differs.
+type ChangeKind int32
+
+const (
+	// Not said.
+	ChangeKind_CHANGE_KIND_UNSPECIFIED ChangeKind = 0
+	// The canary has it, the baseline does not.
+	ChangeKind_NEW ChangeKind = 1
+	// The canary has more of it.
+	ChangeKind_UP ChangeKind = 2
+	// The baseline has it, the canary does not.
+	ChangeKind_LOST ChangeKind = 3
+	// The canary has less of it.
+	ChangeKind_DOWN ChangeKind = 4
+	// In other words, as often.
+	ChangeKind_RENAMED ChangeKind = 5
+	// As often, with other values in its variable parts.
+	ChangeKind_SLOT_SHIFT ChangeKind = 6
+)
+
+// Enum value maps for ChangeKind.
+var (
+	ChangeKind_name = map[int32]string{
+		0: "CHANGE_KIND_UNSPECIFIED",
+		1: "NEW",
+		2: "UP",
+		3: "LOST",
+		4: "DOWN",
+		5: "RENAMED",
+		6: "SLOT_SHIFT",
+	}
+	ChangeKind_value = map[string]int32{
+		"CHANGE_KIND_UNSPECIFIED": 0,
+		"NEW":                     1,
+		"UP":                      2,
+		"LOST":                    3,
+		"DOWN":                    4,
+		"RENAMED":                 5,
+		"SLOT_SHIFT":              6,
+	}
+)
+
+func (x ChangeKind) Enum() *ChangeKind {
+	p := new(ChangeKind)
+	*p = x
+	return p
+}
+
+func (x ChangeKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ChangeKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_judged_v1_judgment_proto_enumTypes[2].Descriptor()
+}
+
+func (ChangeKind) Type() protoreflect.EnumType {
+	return &file_judged_v1_judgment_proto_enumTypes[2]
+}
+
+func (x ChangeKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ChangeKind.Descriptor instead.
+func (ChangeKind) EnumDescriptor() ([]byte, []int) {
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{2}
+}
+
 // Signal is one thing that is compared, and what the user wants of it, with
 // every default filled in.
 type Signal struct {
@@ -502,7 +571,13 @@ type Finding struct {
 	Choice string `protobuf:"bytes,15,opt,name=choice,proto3" json:"choice,omitempty"`
 	// The ways in which the signal was looked at, the leading one first, where
 	// several judges shared its error; empty for one judge alone.
-	Aspects       []*Aspect `protobuf:"bytes,16,rep,name=aspects,proto3" json:"aspects,omitempty"`
+	Aspects []*Aspect `protobuf:"bytes,16,rep,name=aspects,proto3" json:"aspects,omitempty"`
+	// The things that differ, worst first, where a signal is made of many: log
+	// templates. At most 200; the 20 worst have excerpts.
+	Changes []*Change `protobuf:"bytes,17,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The share of the canary's requests in which a new thing could stand and not be
+	// found; only where a signal is made of many.
+	Overlooked    *float64 `protobuf:"fixed64,18,opt,name=overlooked,proto3,oneof" json:"overlooked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -649,6 +724,347 @@ func (x *Finding) GetAspects() []*Aspect {
 	return nil
 }
 
+func (x *Finding) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *Finding) GetOverlooked() float64 {
+	if x != nil && x.Overlooked != nil {
+		return *x.Overlooked
+	}
+	return 0
+}
+
+// Change is one thing of a signal made of many that differs by more than chance.
+type Change struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it differs.
+	Kind ChangeKind `protobuf:"varint,1,opt,name=kind,proto3,enum=judged.v1.ChangeKind" json:"kind,omitempty"`
+	// Its id: the same thing has it in every judgment.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// What people call it: a log template's text.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// The level that it has by itself: "error".
+	Level string `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`
+	// Whose it is: a logger.
+	Logger string `protobuf:"bytes,5,opt,name=logger,proto3" json:"logger,omitempty"`
+	// How much it matters.
+	Severity Severity `protobuf:"varint,6,opt,name=severity,proto3,enum=judged.v1.Severity" json:"severity,omitempty"`
+	// What made the severity other than the level: a word, a pin.
+	Why string `protobuf:"bytes,7,opt,name=why,proto3" json:"why,omitempty"`
+	// How often the baseline has it.
+	Baseline *Tally `protobuf:"bytes,8,opt,name=baseline,proto3" json:"baseline,omitempty"`
+	// How often the canary has it.
+	Canary *Tally `protobuf:"bytes,9,opt,name=canary,proto3" json:"canary,omitempty"`
+	// The ratio of the rates.
+	Effect *Effect `protobuf:"bytes,10,opt,name=effect,proto3" json:"effect,omitempty"`
+	// The p value of this one alone.
+	PValue *float64 `protobuf:"fixed64,11,opt,name=p_value,json=pValue,proto3,oneof" json:"p_value,omitempty"`
+	// The false discovery rate at which it is found among all.
+	AdjustedPValue *float64 `protobuf:"fixed64,12,opt,name=adjusted_p_value,json=adjustedPValue,proto3,oneof" json:"adjusted_p_value,omitempty"`
+	// When it was first seen: on the canary, what was lost on the baseline.
+	FirstSeen *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=first_seen,json=firstSeen,proto3" json:"first_seen,omitempty"`
+	// On which instances, the busiest first; at most five.
+	Instances []string `protobuf:"bytes,14,rep,name=instances,proto3" json:"instances,omitempty"`
+	// On how many.
+	InstanceCount int32 `protobuf:"varint,15,opt,name=instance_count,json=instanceCount,proto3" json:"instance_count,omitempty"`
+	// Whether only one of the canary's several instances has it.
+	Single bool `protobuf:"varint,16,opt,name=single,proto3" json:"single,omitempty"`
+	// What stood there before: another text, other values.
+	Was string `protobuf:"bytes,17,opt,name=was,proto3" json:"was,omitempty"`
+	// Lines to read, secrets masked.
+	Excerpts      []*Excerpt `protobuf:"bytes,18,rep,name=excerpts,proto3" json:"excerpts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Change) GetKind() ChangeKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ChangeKind_CHANGE_KIND_UNSPECIFIED
+}
+
+func (x *Change) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Change) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Change) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *Change) GetLogger() string {
+	if x != nil {
+		return x.Logger
+	}
+	return ""
+}
+
+func (x *Change) GetSeverity() Severity {
+	if x != nil {
+		return x.Severity
+	}
+	return Severity_SEVERITY_UNSPECIFIED
+}
+
+func (x *Change) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *Change) GetBaseline() *Tally {
+	if x != nil {
+		return x.Baseline
+	}
+	return nil
+}
+
+func (x *Change) GetCanary() *Tally {
+	if x != nil {
+		return x.Canary
+	}
+	return nil
+}
+
+func (x *Change) GetEffect() *Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return nil
+}
+
+func (x *Change) GetPValue() float64 {
+	if x != nil && x.PValue != nil {
+		return *x.PValue
+	}
+	return 0
+}
+
+func (x *Change) GetAdjustedPValue() float64 {
+	if x != nil && x.AdjustedPValue != nil {
+		return *x.AdjustedPValue
+	}
+	return 0
+}
+
+func (x *Change) GetFirstSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstSeen
+	}
+	return nil
+}
+
+func (x *Change) GetInstances() []string {
+	if x != nil {
+		return x.Instances
+	}
+	return nil
+}
+
+func (x *Change) GetInstanceCount() int32 {
+	if x != nil {
+		return x.InstanceCount
+	}
+	return 0
+}
+
+func (x *Change) GetSingle() bool {
+	if x != nil {
+		return x.Single
+	}
+	return false
+}
+
+func (x *Change) GetWas() string {
+	if x != nil {
+		return x.Was
+	}
+	return ""
+}
+
+func (x *Change) GetExcerpts() []*Excerpt {
+	if x != nil {
+		return x.Excerpts
+	}
+	return nil
+}
+
+// Tally is how often something happened.
+type Tally struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How often: requests, or lines.
+	Events *float64 `protobuf:"fixed64,1,opt,name=events,proto3,oneof" json:"events,omitempty"`
+	// Out of how many requests; absent where lines are counted.
+	Exposure      *float64 `protobuf:"fixed64,2,opt,name=exposure,proto3,oneof" json:"exposure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tally) Reset() {
+	*x = Tally{}
+	mi := &file_judged_v1_judgment_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tally) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tally) ProtoMessage() {}
+
+func (x *Tally) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judgment_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tally.ProtoReflect.Descriptor instead.
+func (*Tally) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Tally) GetEvents() float64 {
+	if x != nil && x.Events != nil {
+		return *x.Events
+	}
+	return 0
+}
+
+func (x *Tally) GetExposure() float64 {
+	if x != nil && x.Exposure != nil {
+		return *x.Exposure
+	}
+	return 0
+}
+
+// Excerpt is a line to read.
+type Excerpt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was written.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// By which instance.
+	Instance string `protobuf:"bytes,2,opt,name=instance,proto3" json:"instance,omitempty"`
+	// The id of the request, if it has one.
+	Trace string `protobuf:"bytes,3,opt,name=trace,proto3" json:"trace,omitempty"`
+	// Its text, secrets masked.
+	Text          string `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Excerpt) Reset() {
+	*x = Excerpt{}
+	mi := &file_judged_v1_judgment_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Excerpt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Excerpt) ProtoMessage() {}
+
+func (x *Excerpt) ProtoReflect() protoreflect.Message {
+	mi := &file_judged_v1_judgment_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Excerpt.ProtoReflect.Descriptor instead.
+func (*Excerpt) Descriptor() ([]byte, []int) {
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Excerpt) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Excerpt) GetInstance() string {
+	if x != nil {
+		return x.Instance
+	}
+	return ""
+}
+
+func (x *Excerpt) GetTrace() string {
+	if x != nil {
+		return x.Trace
+	}
+	return ""
+}
+
+func (x *Excerpt) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // Aspect is what one of several judges of a signal found.
 type Aspect struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -664,7 +1080,7 @@ type Aspect struct {
 
 func (x *Aspect) Reset() {
 	*x = Aspect{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	mi := &file_judged_v1_judgment_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +1092,7 @@ func (x *Aspect) String() string {
 func (*Aspect) ProtoMessage() {}
 
 func (x *Aspect) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[4]
+	mi := &file_judged_v1_judgment_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +1105,7 @@ func (x *Aspect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Aspect.ProtoReflect.Descriptor instead.
 func (*Aspect) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{4}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Aspect) GetJudge() string {
@@ -732,7 +1148,7 @@ type Evidence struct {
 
 func (x *Evidence) Reset() {
 	*x = Evidence{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[5]
+	mi := &file_judged_v1_judgment_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +1160,7 @@ func (x *Evidence) String() string {
 func (*Evidence) ProtoMessage() {}
 
 func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[5]
+	mi := &file_judged_v1_judgment_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +1173,7 @@ func (x *Evidence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
 func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{5}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Evidence) GetSource() string {
@@ -833,7 +1249,7 @@ type Judgment struct {
 
 func (x *Judgment) Reset() {
 	*x = Judgment{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[6]
+	mi := &file_judged_v1_judgment_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +1261,7 @@ func (x *Judgment) String() string {
 func (*Judgment) ProtoMessage() {}
 
 func (x *Judgment) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[6]
+	mi := &file_judged_v1_judgment_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +1274,7 @@ func (x *Judgment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Judgment.ProtoReflect.Descriptor instead.
 func (*Judgment) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{6}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Judgment) GetVerdict() Verdict {
@@ -966,7 +1382,7 @@ type Look struct {
 
 func (x *Look) Reset() {
 	*x = Look{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[7]
+	mi := &file_judged_v1_judgment_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1394,7 @@ func (x *Look) String() string {
 func (*Look) ProtoMessage() {}
 
 func (x *Look) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[7]
+	mi := &file_judged_v1_judgment_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1407,7 @@ func (x *Look) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Look.ProtoReflect.Descriptor instead.
 func (*Look) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{7}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Look) GetNumber() int32 {
@@ -1021,7 +1437,7 @@ type Window struct {
 
 func (x *Window) Reset() {
 	*x = Window{}
-	mi := &file_judged_v1_judgment_proto_msgTypes[8]
+	mi := &file_judged_v1_judgment_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1449,7 @@ func (x *Window) String() string {
 func (*Window) ProtoMessage() {}
 
 func (x *Window) ProtoReflect() protoreflect.Message {
-	mi := &file_judged_v1_judgment_proto_msgTypes[8]
+	mi := &file_judged_v1_judgment_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1462,7 @@ func (x *Window) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Window.ProtoReflect.Descriptor instead.
 func (*Window) Descriptor() ([]byte, []int) {
-	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{8}
+	return file_judged_v1_judgment_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Window) GetStart() *timestamppb.Timestamp {
@@ -1102,7 +1518,7 @@ const file_judged_v1_judgment_proto_rawDesc = "" +
 	"\x05level\x18\x05 \x01(\x01R\x05levelB\v\n" +
 	"\t_estimateB\x06\n" +
 	"\x04_lowB\a\n" +
-	"\x05_high\"\xb8\x05\n" +
+	"\x05_high\"\x99\x06\n" +
 	"\aFinding\x12)\n" +
 	"\x06signal\x18\x01 \x01(\v2\x11.judged.v1.SignalR\x06signal\x12\x14\n" +
 	"\x05judge\x18\x02 \x01(\tR\x05judge\x12A\n" +
@@ -1121,12 +1537,51 @@ const file_judged_v1_judgment_proto_rawDesc = "" +
 	"\bwarnings\x18\r \x03(\tR\bwarnings\x12/\n" +
 	"\bevidence\x18\x0e \x01(\v2\x13.judged.v1.EvidenceR\bevidence\x12\x16\n" +
 	"\x06choice\x18\x0f \x01(\tR\x06choice\x12+\n" +
-	"\aaspects\x18\x10 \x03(\v2\x11.judged.v1.AspectR\aaspectsB\n" +
+	"\aaspects\x18\x10 \x03(\v2\x11.judged.v1.AspectR\aaspects\x12+\n" +
+	"\achanges\x18\x11 \x03(\v2\x11.judged.v1.ChangeR\achanges\x12#\n" +
+	"\n" +
+	"overlooked\x18\x12 \x01(\x01H\x04R\n" +
+	"overlooked\x88\x01\x01B\n" +
 	"\n" +
 	"\b_p_valueB\x13\n" +
 	"\x11_adjusted_p_valueB\x0e\n" +
 	"\f_effective_nB\t\n" +
-	"\a_needed\"s\n" +
+	"\a_neededB\r\n" +
+	"\v_overlooked\"\x93\x05\n" +
+	"\x06Change\x12)\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x15.judged.v1.ChangeKindR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x14\n" +
+	"\x05level\x18\x04 \x01(\tR\x05level\x12\x16\n" +
+	"\x06logger\x18\x05 \x01(\tR\x06logger\x12/\n" +
+	"\bseverity\x18\x06 \x01(\x0e2\x13.judged.v1.SeverityR\bseverity\x12\x10\n" +
+	"\x03why\x18\a \x01(\tR\x03why\x12,\n" +
+	"\bbaseline\x18\b \x01(\v2\x10.judged.v1.TallyR\bbaseline\x12(\n" +
+	"\x06canary\x18\t \x01(\v2\x10.judged.v1.TallyR\x06canary\x12)\n" +
+	"\x06effect\x18\n" +
+	" \x01(\v2\x11.judged.v1.EffectR\x06effect\x12\x1c\n" +
+	"\ap_value\x18\v \x01(\x01H\x00R\x06pValue\x88\x01\x01\x12-\n" +
+	"\x10adjusted_p_value\x18\f \x01(\x01H\x01R\x0eadjustedPValue\x88\x01\x01\x129\n" +
+	"\n" +
+	"first_seen\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tfirstSeen\x12\x1c\n" +
+	"\tinstances\x18\x0e \x03(\tR\tinstances\x12%\n" +
+	"\x0einstance_count\x18\x0f \x01(\x05R\rinstanceCount\x12\x16\n" +
+	"\x06single\x18\x10 \x01(\bR\x06single\x12\x10\n" +
+	"\x03was\x18\x11 \x01(\tR\x03was\x12.\n" +
+	"\bexcerpts\x18\x12 \x03(\v2\x12.judged.v1.ExcerptR\bexcerptsB\n" +
+	"\n" +
+	"\b_p_valueB\x13\n" +
+	"\x11_adjusted_p_value\"]\n" +
+	"\x05Tally\x12\x1b\n" +
+	"\x06events\x18\x01 \x01(\x01H\x00R\x06events\x88\x01\x01\x12\x1f\n" +
+	"\bexposure\x18\x02 \x01(\x01H\x01R\bexposure\x88\x01\x01B\t\n" +
+	"\a_eventsB\v\n" +
+	"\t_exposure\"\x7f\n" +
+	"\aExcerpt\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1a\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance\x12\x14\n" +
+	"\x05trace\x18\x03 \x01(\tR\x05trace\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"s\n" +
 	"\x06Aspect\x12\x14\n" +
 	"\x05judge\x18\x01 \x01(\tR\x05judge\x12)\n" +
 	"\x06effect\x18\x02 \x01(\v2\x11.judged.v1.EffectR\x06effect\x12\x1c\n" +
@@ -1175,7 +1630,17 @@ const file_judged_v1_judgment_proto_rawDesc = "" +
 	"\x03LOW\x10\x04\x12\v\n" +
 	"\aNO_DATA\x10\x05\x12\n" +
 	"\n" +
-	"\x06FAILED\x10\x06B7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
+	"\x06FAILED\x10\x06*k\n" +
+	"\n" +
+	"ChangeKind\x12\x1b\n" +
+	"\x17CHANGE_KIND_UNSPECIFIED\x10\x00\x12\a\n" +
+	"\x03NEW\x10\x01\x12\x06\n" +
+	"\x02UP\x10\x02\x12\b\n" +
+	"\x04LOST\x10\x03\x12\b\n" +
+	"\x04DOWN\x10\x04\x12\v\n" +
+	"\aRENAMED\x10\x05\x12\x0e\n" +
+	"\n" +
+	"SLOT_SHIFT\x10\x06B7Z5github.com/judged-dev/judged/proto/judged/v1;judgedv1b\x06proto3"
 
 var (
 	file_judged_v1_judgment_proto_rawDescOnce sync.Once
@@ -1189,55 +1654,69 @@ func file_judged_v1_judgment_proto_rawDescGZIP() []byte {
 	return file_judged_v1_judgment_proto_rawDescData
 }
 
-var file_judged_v1_judgment_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_judged_v1_judgment_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_judged_v1_judgment_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_judged_v1_judgment_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_judged_v1_judgment_proto_goTypes = []any{
 	(Verdict)(0),                  // 0: judged.v1.Verdict
 	(Classification)(0),           // 1: judged.v1.Classification
-	(*Signal)(nil),                // 2: judged.v1.Signal
-	(*Summary)(nil),               // 3: judged.v1.Summary
-	(*Effect)(nil),                // 4: judged.v1.Effect
-	(*Finding)(nil),               // 5: judged.v1.Finding
-	(*Aspect)(nil),                // 6: judged.v1.Aspect
-	(*Evidence)(nil),              // 7: judged.v1.Evidence
-	(*Judgment)(nil),              // 8: judged.v1.Judgment
-	(*Look)(nil),                  // 9: judged.v1.Look
-	(*Window)(nil),                // 10: judged.v1.Window
-	(Kind)(0),                     // 11: judged.v1.Kind
-	(Direction)(0),                // 12: judged.v1.Direction
-	(*Margin)(nil),                // 13: judged.v1.Margin
-	(*Scopes)(nil),                // 14: judged.v1.Scopes
-	(*durationpb.Duration)(nil),   // 15: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(ChangeKind)(0),               // 2: judged.v1.ChangeKind
+	(*Signal)(nil),                // 3: judged.v1.Signal
+	(*Summary)(nil),               // 4: judged.v1.Summary
+	(*Effect)(nil),                // 5: judged.v1.Effect
+	(*Finding)(nil),               // 6: judged.v1.Finding
+	(*Change)(nil),                // 7: judged.v1.Change
+	(*Tally)(nil),                 // 8: judged.v1.Tally
+	(*Excerpt)(nil),               // 9: judged.v1.Excerpt
+	(*Aspect)(nil),                // 10: judged.v1.Aspect
+	(*Evidence)(nil),              // 11: judged.v1.Evidence
+	(*Judgment)(nil),              // 12: judged.v1.Judgment
+	(*Look)(nil),                  // 13: judged.v1.Look
+	(*Window)(nil),                // 14: judged.v1.Window
+	(Kind)(0),                     // 15: judged.v1.Kind
+	(Direction)(0),                // 16: judged.v1.Direction
+	(*Margin)(nil),                // 17: judged.v1.Margin
+	(Severity)(0),                 // 18: judged.v1.Severity
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
+	(*Scopes)(nil),                // 20: judged.v1.Scopes
+	(*durationpb.Duration)(nil),   // 21: google.protobuf.Duration
 }
 var file_judged_v1_judgment_proto_depIdxs = []int32{
-	11, // 0: judged.v1.Signal.kind:type_name -> judged.v1.Kind
-	12, // 1: judged.v1.Signal.direction:type_name -> judged.v1.Direction
-	13, // 2: judged.v1.Signal.margin:type_name -> judged.v1.Margin
-	13, // 3: judged.v1.Signal.tolerance:type_name -> judged.v1.Margin
-	2,  // 4: judged.v1.Finding.signal:type_name -> judged.v1.Signal
+	15, // 0: judged.v1.Signal.kind:type_name -> judged.v1.Kind
+	16, // 1: judged.v1.Signal.direction:type_name -> judged.v1.Direction
+	17, // 2: judged.v1.Signal.margin:type_name -> judged.v1.Margin
+	17, // 3: judged.v1.Signal.tolerance:type_name -> judged.v1.Margin
+	3,  // 4: judged.v1.Finding.signal:type_name -> judged.v1.Signal
 	1,  // 5: judged.v1.Finding.classification:type_name -> judged.v1.Classification
 	0,  // 6: judged.v1.Finding.verdict:type_name -> judged.v1.Verdict
-	3,  // 7: judged.v1.Finding.baseline:type_name -> judged.v1.Summary
-	3,  // 8: judged.v1.Finding.canary:type_name -> judged.v1.Summary
-	4,  // 9: judged.v1.Finding.effect:type_name -> judged.v1.Effect
-	7,  // 10: judged.v1.Finding.evidence:type_name -> judged.v1.Evidence
-	6,  // 11: judged.v1.Finding.aspects:type_name -> judged.v1.Aspect
-	4,  // 12: judged.v1.Aspect.effect:type_name -> judged.v1.Effect
-	0,  // 13: judged.v1.Judgment.verdict:type_name -> judged.v1.Verdict
-	5,  // 14: judged.v1.Judgment.findings:type_name -> judged.v1.Finding
-	14, // 15: judged.v1.Judgment.scopes:type_name -> judged.v1.Scopes
-	10, // 16: judged.v1.Judgment.window:type_name -> judged.v1.Window
-	10, // 17: judged.v1.Judgment.history:type_name -> judged.v1.Window
-	15, // 18: judged.v1.Judgment.interval:type_name -> google.protobuf.Duration
-	9,  // 19: judged.v1.Judgment.look:type_name -> judged.v1.Look
-	16, // 20: judged.v1.Window.start:type_name -> google.protobuf.Timestamp
-	16, // 21: judged.v1.Window.end:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	4,  // 7: judged.v1.Finding.baseline:type_name -> judged.v1.Summary
+	4,  // 8: judged.v1.Finding.canary:type_name -> judged.v1.Summary
+	5,  // 9: judged.v1.Finding.effect:type_name -> judged.v1.Effect
+	11, // 10: judged.v1.Finding.evidence:type_name -> judged.v1.Evidence
+	10, // 11: judged.v1.Finding.aspects:type_name -> judged.v1.Aspect
+	7,  // 12: judged.v1.Finding.changes:type_name -> judged.v1.Change
+	2,  // 13: judged.v1.Change.kind:type_name -> judged.v1.ChangeKind
+	18, // 14: judged.v1.Change.severity:type_name -> judged.v1.Severity
+	8,  // 15: judged.v1.Change.baseline:type_name -> judged.v1.Tally
+	8,  // 16: judged.v1.Change.canary:type_name -> judged.v1.Tally
+	5,  // 17: judged.v1.Change.effect:type_name -> judged.v1.Effect
+	19, // 18: judged.v1.Change.first_seen:type_name -> google.protobuf.Timestamp
+	9,  // 19: judged.v1.Change.excerpts:type_name -> judged.v1.Excerpt
+	19, // 20: judged.v1.Excerpt.time:type_name -> google.protobuf.Timestamp
+	5,  // 21: judged.v1.Aspect.effect:type_name -> judged.v1.Effect
+	0,  // 22: judged.v1.Judgment.verdict:type_name -> judged.v1.Verdict
+	6,  // 23: judged.v1.Judgment.findings:type_name -> judged.v1.Finding
+	20, // 24: judged.v1.Judgment.scopes:type_name -> judged.v1.Scopes
+	14, // 25: judged.v1.Judgment.window:type_name -> judged.v1.Window
+	14, // 26: judged.v1.Judgment.history:type_name -> judged.v1.Window
+	21, // 27: judged.v1.Judgment.interval:type_name -> google.protobuf.Duration
+	13, // 28: judged.v1.Judgment.look:type_name -> judged.v1.Look
+	19, // 29: judged.v1.Window.start:type_name -> google.protobuf.Timestamp
+	19, // 30: judged.v1.Window.end:type_name -> google.protobuf.Timestamp
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_judgment_proto_init() }
@@ -1250,14 +1729,16 @@ func file_judged_v1_judgment_proto_init() {
 	file_judged_v1_judgment_proto_msgTypes[2].OneofWrappers = []any{}
 	file_judged_v1_judgment_proto_msgTypes[3].OneofWrappers = []any{}
 	file_judged_v1_judgment_proto_msgTypes[4].OneofWrappers = []any{}
-	file_judged_v1_judgment_proto_msgTypes[6].OneofWrappers = []any{}
+	file_judged_v1_judgment_proto_msgTypes[5].OneofWrappers = []any{}
+	file_judged_v1_judgment_proto_msgTypes[7].OneofWrappers = []any{}
+	file_judged_v1_judgment_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_judged_v1_judgment_proto_rawDesc), len(file_judged_v1_judgment_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   9,
+			NumEnums:      3,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1865,9 +1865,12 @@ func (x *TelemetrySettings) GetHeaders() map[string]*Secret {
 // SourceSettings is one backend.
 type SourceSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The provider that talks to it: "prometheus", "datadog" or "recording".
+	// The provider that talks to it: "prometheus", "datadog" or "recording"; "otlp"
+	// makes the server receive logs (docs/otlp.md).
 	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
-	// Its address: http(s) for servers, a path for recordings.
+	// Its address: http(s) for servers, a path for recordings, and for what is pushed
+	// (provider otlp) the directory in which it is kept, from / on; by default otlp in
+	// the state directory.
 	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	// User name and password.
 	Basic *BasicAuth `protobuf:"bytes,3,opt,name=basic,proto3" json:"basic,omitempty"`
@@ -1896,7 +1899,12 @@ type SourceSettings struct {
 	// Requests in any 24 hours, retries included. Default no limit.
 	RequestsPerDay int32 `protobuf:"varint,15,opt,name=requests_per_day,json=requestsPerDay,proto3" json:"requests_per_day,omitempty"`
 	// How long a query may wait for its turn. Default 1m.
-	MaxWait       *durationpb.Duration `protobuf:"bytes,16,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	MaxWait *durationpb.Duration `protobuf:"bytes,16,opt,name=max_wait,json=maxWait,proto3" json:"max_wait,omitempty"`
+	// Of what is pushed (provider otlp): the bytes that are kept of a tenant, as they
+	// are on disk, compressed. Default 1 GiB.
+	MaxBytes int64 `protobuf:"varint,17,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`
+	// Of what is pushed: how long it is kept. Default 6h.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,18,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2039,6 +2047,20 @@ func (x *SourceSettings) GetRequestsPerDay() int32 {
 func (x *SourceSettings) GetMaxWait() *durationpb.Duration {
 	if x != nil {
 		return x.MaxWait
+	}
+	return nil
+}
+
+func (x *SourceSettings) GetMaxBytes() int64 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *SourceSettings) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
 	}
 	return nil
 }
@@ -2461,7 +2483,8 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\aheaders\x18\x03 \x03(\v2).judged.v1.TelemetrySettings.HeadersEntryR\aheaders\x1aM\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
-	"\x05value\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05value:\x028\x01\"\x99\t\n" +
+	"\x05value\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05value:\x028\x01\"\xf9\n" +
+	"\n" +
 	"\x0eSourceSettings\x12\x8a\x01\n" +
 	"\bprovider\x18\x01 \x01(\tBn\xbaHk\xba\x01h\n" +
 	"\x0fsource.provider\x121a source needs a provider, for example prometheus\x1a\"size(this) > 0 && size(this) <= 63R\bprovider\x12\x1a\n" +
@@ -2483,7 +2506,10 @@ const file_judged_v1_settings_proto_rawDesc = "" +
 	"\x05burst\x18\x0e \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05burst\x121\n" +
 	"\x10requests_per_day\x18\x0f \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x0erequestsPerDay\x12\xa1\x01\n" +
 	"\bmax_wait\x18\x10 \x01(\v2\x19.google.protobuf.DurationBk\xbaHh\xba\x01e\n" +
-	"\x0fsource.max_wait\x12\x1emax_wait is at most 10 minutes\x1a2this >= duration('0s') && this <= duration('600s')R\amaxWait\x1aM\n" +
+	"\x0fsource.max_wait\x12\x1emax_wait is at most 10 minutes\x1a2this >= duration('0s') && this <= duration('600s')R\amaxWait\x12$\n" +
+	"\tmax_bytes\x18\x11 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\bmaxBytes\x12\xb7\x01\n" +
+	"\amax_age\x18\x12 \x01(\v2\x19.google.protobuf.DurationB\x82\x01\xbaH\x7f\xba\x01|\n" +
+	"\x0esource.max_age\x120what is pushed is kept for 10 minutes to 30 days\x1a8this >= duration('600s') && this <= duration('2592000s')R\x06maxAge\x1aM\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12'\n" +
 	"\x05value\x18\x02 \x01(\v2\x11.judged.v1.SecretR\x05value:\x028\x01\"`\n" +
@@ -2607,20 +2633,21 @@ var file_judged_v1_settings_proto_depIdxs = []int32{
 	23, // 49: judged.v1.SourceSettings.api_key:type_name -> judged.v1.Secret
 	23, // 50: judged.v1.SourceSettings.app_key:type_name -> judged.v1.Secret
 	33, // 51: judged.v1.SourceSettings.max_wait:type_name -> google.protobuf.Duration
-	23, // 52: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
-	21, // 53: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
-	8,  // 54: judged.v1.Settings.CalendarsEntry.value:type_name -> judged.v1.Calendar
-	35, // 55: judged.v1.OIDCIssuer.RequireClaimsEntry.value:type_name -> google.protobuf.ListValue
-	10, // 56: judged.v1.NotificationSettings.ChannelsEntry.value:type_name -> judged.v1.ChannelSettings
-	23, // 57: judged.v1.WebhookChannel.HeadersEntry.value:type_name -> judged.v1.Secret
-	23, // 58: judged.v1.CloudEventsChannel.HeadersEntry.value:type_name -> judged.v1.Secret
-	23, // 59: judged.v1.TelemetrySettings.HeadersEntry.value:type_name -> judged.v1.Secret
-	23, // 60: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
-	61, // [61:61] is the sub-list for method output_type
-	61, // [61:61] is the sub-list for method input_type
-	61, // [61:61] is the sub-list for extension type_name
-	61, // [61:61] is the sub-list for extension extendee
-	0,  // [0:61] is the sub-list for field type_name
+	33, // 52: judged.v1.SourceSettings.max_age:type_name -> google.protobuf.Duration
+	23, // 53: judged.v1.BasicAuth.password:type_name -> judged.v1.Secret
+	21, // 54: judged.v1.Settings.SourcesEntry.value:type_name -> judged.v1.SourceSettings
+	8,  // 55: judged.v1.Settings.CalendarsEntry.value:type_name -> judged.v1.Calendar
+	35, // 56: judged.v1.OIDCIssuer.RequireClaimsEntry.value:type_name -> google.protobuf.ListValue
+	10, // 57: judged.v1.NotificationSettings.ChannelsEntry.value:type_name -> judged.v1.ChannelSettings
+	23, // 58: judged.v1.WebhookChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 59: judged.v1.CloudEventsChannel.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 60: judged.v1.TelemetrySettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	23, // 61: judged.v1.SourceSettings.HeadersEntry.value:type_name -> judged.v1.Secret
+	62, // [62:62] is the sub-list for method output_type
+	62, // [62:62] is the sub-list for method input_type
+	62, // [62:62] is the sub-list for extension type_name
+	62, // [62:62] is the sub-list for extension extendee
+	0,  // [0:62] is the sub-list for field type_name
 }
 
 func init() { file_judged_v1_settings_proto_init() }
