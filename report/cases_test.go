@@ -31,12 +31,17 @@ func goldenCases() []goldenCase {
 		{name: "noncritical", result: nonCritical()},
 		{name: "hostile", result: hostile()},
 		{name: "aspects", result: aspects()},
+		{name: "logs", result: logsFail()},
+		{name: "logs-doubt", result: logsDoubt()},
+		{name: "logs-few", result: logsFew()},
 		{name: "many", result: many()},
 		{name: "long", result: long()},
 		{name: "empty", result: result(judge.Decide(nil, 0.05))},
 		{name: "samples", result: &analysis.Result{Judgment: failing().Judgment}},
 		{name: "wide", result: failing(), options: TextOptions{Width: 200}, textOnly: true},
 		{name: "narrow", result: failing(), options: TextOptions{Width: 60}, textOnly: true},
+		{name: "logs-narrow", result: logsFail(), options: TextOptions{Width: 60}, textOnly: true},
+		{name: "logs-ascii", result: logsDoubt(), options: TextOptions{Width: 80, ASCII: true}, textOnly: true},
 		{name: "ascii", result: failing(), options: TextOptions{Width: 100, ASCII: true}, textOnly: true},
 	}
 }
@@ -240,6 +245,9 @@ func hostile() *analysis.Result {
 		f.Aspects = []judge.Aspect{{Judge: "lead", Effect: f.Effect, PValue: 0.5}, {Judge: a, Effect: f.Effect, PValue: 0.01}}
 		f.Warnings = []string{a, "the same doubt"}
 		f.Evidence = judge.Evidence{Source: a, BaselineQuery: a, CanaryQuery: a}
+		if i%3 == 0 {
+			f.Judge, f.Changes = logJudge, hostileChanges(a, a, 1.5, 0.7)[i%2*3:][:4]
+		}
 		findings = append(findings, f)
 	}
 	r := result(judge.Decide(findings, 0.05))

@@ -19,6 +19,9 @@ func spaces(n int) string { return strings.Repeat(" ", max(n, 0)) }
 // queries are put together with them.
 const joints = "-_./,:;=|&?)}"
 
+// mask stands for what is variable in a log template, and is not broken.
+const mask = "<*>"
+
 // wrap breaks s into lines of at most w cells: between words if it can, in
 // words that are longer than a line after a joint, else anywhere. There is
 // always a line.
@@ -62,6 +65,8 @@ func split(s string, w int) (head, tail string) {
 		if used += g.Width(); used > w && end > 0 {
 			if joint > 0 {
 				end = joint
+			} else if at := strings.LastIndex(s[:end], "<"); at > 0 && strings.HasPrefix(s[at:], mask) && at+len(mask) > end {
+				end = at
 			}
 			return s[:end], s[end:]
 		}

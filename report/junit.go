@@ -114,14 +114,14 @@ func newSuite(r *analysis.Result, l Link) junitSuite {
 	for _, f := range r.Findings {
 		name := nameOf(f.Signal)
 		if name == verdictCase {
-			name += " (metric)" // GitLab drops the second of two names
+			name += " (" + noun(r) + ")" // GitLab drops the second of two names
 		}
 		verdict, message := f.Verdict, line(f.Reason)
 		if verdict != judge.Pass && verdict != judge.Inconclusive && !(red && decides(f)) {
 			message = verdict.String() + ", but it does not decide: " + message
 			verdict = judge.Inconclusive
 		}
-		s.add(name, "0.000", verdict, message, message+"\n"+details(f))
+		s.add(name, "0.000", verdict, message, message+"\n"+details(r, f))
 	}
 	return s
 }
@@ -186,9 +186,38 @@ func properties(r *analysis.Result, l Link) []junitProperty {
 }
 
 // details says about a finding what the other formats show in tables.
-func details(f judge.Finding) string {
+func details(r *analysis.Result, f judge.Finding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "baseline: %s\ncanary: %s\neffect: %s", level(f.Baseline, f.Signal), level(f.Canary, f.Signal), estimate(f))
+	if isLog(f) {
+		b.WriteString(changesText(r, f))
+	} else {
+		b.WriteString(numbers(f))
+	}
+	for _, w := range f.Warnings {
+		b.WriteString("warning: " + line(w) + "\n")
+	}
+	if f.Evidence.Source != "" {
+		b.WriteString("source: " + line(f.Evidence.Source) + "\n")
+	}
+	for _, q := range queries(f.Evidence) {
+		b.WriteString(q.side + " query: " + block(q.text) + "\n")
+	}
+	return b.String()
+}
+
+// changesText says of a log how much was compared, and what differs.
+func changesText(r *analysis.Result, f judge.Finding) string {
+	p := &page{TextOptions: TextOptions{Width: DefaultWidth}}
+	p.line(fmt.Sprintf("baseline: %s\ncanary: %s\nverdict: %s\njudge: %s, p %s, adjusted p %s", level(f, f.Baseline), level(f, f.Canary),
+		f.Verdict, line(f.Judge), probability(f.PValue), probability(f.AdjustedPValue)))
+	p.changesOf(f, r.Window)
+	return p.b.String()
+}
+
+// numbers says of a metric what was measured and by which margins it is judged.
+func numbers(f judge.Finding) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "baseline: %s\ncanary: %s\neffect: %s", level(f, f.Baseline), level(f, f.Canary), estimate(f))
 	if low, high, ok := interval(f); ok {
 		fmt.Fprintf(&b, " (%s interval %s to %s)", percentLevel(f.Effect.Level), low, high)
 	}
@@ -202,15 +231,6 @@ func details(f judge.Finding) string {
 		f.Signal.Margin.Format(unit(f.Signal)), f.Signal.Tolerance.Format(unit(f.Signal)))
 	fmt.Fprintf(&b, "judge: %s, p %s, adjusted p %s, intervals %s, worth %s\n",
 		cmp.Or(line(f.Judge), unknown), probability(f.PValue), probability(f.AdjustedPValue), intervals(f), effectiveN(f))
-	for _, w := range f.Warnings {
-		b.WriteString("warning: " + line(w) + "\n")
-	}
-	if f.Evidence.Source != "" {
-		b.WriteString("source: " + line(f.Evidence.Source) + "\n")
-	}
-	for _, q := range queries(f.Evidence) {
-		b.WriteString(q.side + " query: " + block(q.text) + "\n")
-	}
 	return b.String()
 }
 

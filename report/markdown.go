@@ -28,6 +28,7 @@ func Markdown(w io.Writer, r *analysis.Result, l Link) error {
 	c.headline(r)
 	shown, rest := sift(r)
 	c.findings(r, shown)
+	c.changes(r)
 	if sentences := next(r); len(sentences) > 0 {
 		c.add("**Next:**\n\n")
 		for _, sentence := range sentences {
@@ -35,6 +36,7 @@ func Markdown(w io.Writer, r *analysis.Result, l Link) error {
 		}
 		c.add("\n")
 	}
+	c.excerpts(r)
 	c.rest(r, shown, rest)
 	c.warnings(r)
 	c.method(r)
@@ -141,7 +143,7 @@ func (c *comment) findings(r *analysis.Result, shown []judge.Finding) {
 	}
 	head, rows := table(r, shown)
 	c.add(head)
-	c.items(rows, "metric")
+	c.items(rows, noun(r))
 	c.add("\n")
 	if _, some := deciders(r.Findings); some {
 		c.add(`\* critical: only these decide the verdict` + "\n\n")
@@ -151,9 +153,9 @@ func (c *comment) findings(r *analysis.Result, shown []judge.Finding) {
 }
 
 func (c *comment) rest(r *analysis.Result, shown, rest []judge.Finding) {
-	title := "More metrics"
+	title := "More " + noun(r) + "s"
 	if len(shown) == 0 {
-		title = "All metrics"
+		title = "All " + noun(r) + "s"
 	}
 	head, rows := table(r, rest)
 	if len(rows) > 0 {
@@ -169,7 +171,7 @@ func table(r *analysis.Result, findings []judge.Finding) (head string, rows []st
 	if l := commonLevel(r.Findings); l > 0 {
 		title = percentLevel(l) + " interval"
 	}
-	head = "| metric | baseline | canary | effect | " + title + " | verdict |\n|:--|--:|--:|--:|:-:|:--|\n"
+	head = "| " + noun(r) + " | baseline | canary | effect | " + title + " | verdict |\n|:--|--:|--:|--:|:-:|:--|\n"
 	for _, f := range findings {
 		name, verdict := code(nameOf(f.Signal)), sign(f.Verdict)+" "+f.Verdict.String()
 		if f.Signal.Critical && some {
@@ -184,7 +186,7 @@ func table(r *analysis.Result, findings []judge.Finding) (head string, rows []st
 		} else if estimate(f) != unknown {
 			limits = noInterval
 		}
-		rows = append(rows, tableRow(name, prose(level(f.Baseline, f.Signal)), prose(level(f.Canary, f.Signal)),
+		rows = append(rows, tableRow(name, prose(level(f, f.Baseline)), prose(level(f, f.Canary)),
 			prose(estimate(f)), prose(limits), verdict))
 	}
 	return head, rows
@@ -214,20 +216,20 @@ func (c *comment) warnings(r *analysis.Result) {
 
 // method says how each signal was judged.
 func (c *comment) method(r *analysis.Result) {
-	head := "| metric | judge | chosen | bad is | fails beyond | passes within | level | p | adjusted p | intervals | worth |\n" +
+	head := "| " + noun(r) + " | judge | chosen | bad is | fails beyond | passes within | level | p | adjusted p | intervals | worth |\n" +
 		"|:--|:--|:--|:--|--:|--:|--:|--:|--:|--:|--:|\n"
 	if r.Alpha > 0 {
-		head = fmt.Sprintf("A healthy release fails with a probability of at most %s, over all deciding metrics together.\n\n", judge.FormatPercent(r.Alpha)) + head
+		head = fmt.Sprintf("A healthy release fails with a probability of at most %s, over all deciding %ss together.\n\n", judge.FormatPercent(r.Alpha), noun(r)) + head
 	}
 	var rows []string
 	for _, f := range r.Findings {
 		rows = append(rows, tableRow(code(nameOf(f.Signal)), prose(cmp.Or(line(f.Judge), unknown)),
-			prose(cmp.Or(line(f.Choice), unknown)), f.Signal.Direction.String(),
+			prose(cmp.Or(line(f.Choice), unknown)), bad(f),
 			prose(margin(f, f.Signal.Margin)), prose(margin(f, f.Signal.Tolerance)),
-			percentLevel(f.Effect.Level), prose(probability(f.PValue)), prose(probability(f.AdjustedPValue)),
+			confidence(f), prose(probability(f.PValue)), prose(probability(f.AdjustedPValue)),
 			intervals(f), effectiveN(f)))
 	}
-	c.details("How it was judged", head, rows, "metric")
+	c.details("How it was judged", head, rows, noun(r))
 }
 
 // splitJudge judges how traffic is split, by margins of its own unless the signal
@@ -236,10 +238,29 @@ const splitJudge = "srm"
 
 // margin renders a margin of f's signal.
 func margin(f judge.Finding, m judge.Margin) string {
+	if isLog(f) {
+		return unknown
+	}
 	if f.Judge == splitJudge && f.Signal.Margin == (judge.Margin{}) && f.Signal.Tolerance == (judge.Margin{}) {
 		return "the judge's own"
 	}
 	return m.Format(unit(f.Signal))
+}
+
+// bad says which change is bad.
+func bad(f judge.Finding) string {
+	if isLog(f) {
+		return "more errors"
+	}
+	return f.Signal.Direction.String()
+}
+
+// confidence renders the confidence level of f's effect.
+func confidence(f judge.Finding) string {
+	if isLog(f) {
+		return unknown
+	}
+	return percentLevel(f.Effect.Level)
 }
 
 // aspects lists what each of several judges of a signal saw.
@@ -264,7 +285,7 @@ func (c *comment) aspects(r *analysis.Result) {
 		}
 	}
 	head := "Several judges share the error of one signal; the finding is that of the one in bold.\n\n" +
-		"| metric | judge | measure | effect | interval | p |\n|:--|:--|:--|--:|:-:|--:|\n"
+		"| " + noun(r) + " | judge | measure | effect | interval | p |\n|:--|:--|:--|--:|:-:|--:|\n"
 	c.details("What each judge saw", head, rows, "row")
 }
 
@@ -288,7 +309,7 @@ func (c *comment) queries(r *analysis.Result) {
 		}
 		parts = append(parts, part)
 	}
-	c.details("Queries", "", parts, "metric")
+	c.details("Queries", "", parts, noun(r))
 }
 
 // link leads to the analysis.
@@ -333,6 +354,9 @@ func probability(p float64) string {
 // intervals says how many intervals of each side were used.
 func intervals(f judge.Finding) string {
 	b, c := f.Baseline, f.Canary
+	if isLog(f) {
+		return unknown
+	}
 	if b.Count == c.Count && b.Missing == 0 && c.Missing == 0 {
 		return fmt.Sprint(b.Count)
 	}

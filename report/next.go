@@ -11,16 +11,31 @@ import (
 )
 
 // next says what would turn r into a decision, a sentence each; nothing if it
-// is one.
+// is one that nobody need look into.
 func next(r *analysis.Result) []string {
 	switch r.Verdict {
 	case judge.Inconclusive:
 		return nextInconclusive(r)
+	case judge.Fail:
+		return nextChanges(r, judge.Fail)
 	case judge.Error:
 		return nextError(r)
 	default:
 		return nil
 	}
+}
+
+// nextChanges says what to do about changes that keep a release from passing:
+// people read them, and what is intended they pin.
+func nextChanges(r *analysis.Result, v judge.Verdict) []string {
+	decides, _ := deciders(r.Findings)
+	for _, f := range r.Findings {
+		if decides(f) && f.Verdict == v && len(f.Changes) > 0 && f.Changes[0].Severity >= judge.Warn {
+			return []string{fmt.Sprintf("read the lines under Changes in %s. What is intended or known you can pin: pins: [{template: %s, as: ignored}] in the config, --pin %s=ignored for judged logs diff.",
+				nameOf(f.Signal), lineOf(f.Changes[0].ID, maxName), lineOf(f.Changes[0].ID, maxName))}
+		}
+	}
+	return nil
 }
 
 func nextError(r *analysis.Result) []string {
@@ -42,7 +57,7 @@ func nextError(r *analysis.Result) []string {
 
 func nextInconclusive(r *analysis.Result) []string {
 	decides, _ := deciders(r.Findings)
-	var waiting, silent, open []string
+	var waiting, silent, open, few []string
 	var longest wait
 	for _, f := range r.Findings {
 		if !decides(f) || f.Verdict != judge.Inconclusive {
@@ -52,6 +67,10 @@ func nextInconclusive(r *analysis.Result) []string {
 		switch {
 		case f.Classification == judge.NoData:
 			silent = append(silent, nameOf(f.Signal))
+		case isLog(f) && (len(f.Changes) == 0 || f.Changes[0].Severity < judge.Warn):
+			few = append(few, nameOf(f.Signal))
+		case isLog(f):
+			// nextChanges
 		case w.intervals > 0:
 			waiting = append(waiting, nameOf(f.Signal))
 			if w.longer(longest) {
@@ -68,6 +87,10 @@ func nextInconclusive(r *analysis.Result) []string {
 	if len(silent) > 0 {
 		out = append(out, fmt.Sprintf("without data nothing passes: check that both sides of %s run, get traffic and report it.", listed(silent)))
 	}
+	if len(few) > 0 {
+		out = append(out, fmt.Sprintf("more requests would decide %s: let the canary live longer or give it more traffic, or widen the tolerance.", listed(few)))
+	}
+	out = append(out, nextChanges(r, judge.Inconclusive)...)
 	if len(open) > 0 {
 		out = append(out, fmt.Sprintf("more time may not decide %s: look at the numbers yourself, or widen the tolerance.", listed(open)))
 	}

@@ -91,7 +91,7 @@ func (x row) explains() bool { return x.reason != "" }
 // signals are critical and others are not; only then they are marked.
 func (p *page) rows(r *analysis.Result) (head row, rows []row, some bool) {
 	decides, some := deciders(r.Findings)
-	head = row{name: "metric", baseline: "baseline", canary: "canary", change: "effect", interval: "interval", verdict: "verdict", reason: "reason"}
+	head = row{name: noun(r), baseline: "baseline", canary: "canary", change: "effect", interval: "interval", verdict: "verdict", reason: "reason"}
 	if l := commonLevel(r.Findings); l > 0 {
 		head.interval = percentLevel(l) + " interval"
 	}
@@ -106,7 +106,7 @@ func (p *page) rows(r *analysis.Result) (head row, rows []row, some bool) {
 	for i, f := range r.Findings {
 		x := row{
 			Finding: f, decides: decides(f), marked: some && f.Signal.Critical,
-			name: p.text(nameOf(f.Signal)), baseline: p.text(level(f.Baseline, f.Signal)), canary: p.text(level(f.Canary, f.Signal)),
+			name: p.text(nameOf(f.Signal)), baseline: p.text(level(f, f.Baseline)), canary: p.text(level(f, f.Canary)),
 			change: p.text(estimate(f)), verdict: p.text(symbol(f.Verdict) + " " + f.Verdict.String()), reason: p.text(f.Reason),
 			aside: p.text(aside(f)),
 		}

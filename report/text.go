@@ -21,6 +21,7 @@ func Text(w io.Writer, r *analysis.Result, o TextOptions) error {
 		p.blank()
 		p.table(r)
 	}
+	p.changes(r)
 	p.warnings(r)
 	p.blank()
 	p.parts(score(r))

@@ -77,7 +77,7 @@ func TestColumnsAlign(t *testing.T) {
 		lines := strings.Split(text(t, c.result, TextOptions{Width: 200}), "\n")
 		at := -1
 		for _, l := range lines {
-			if before, _, ok := strings.Cut(l, "verdict"); ok && strings.HasPrefix(l, "  metric") {
+			if before, _, ok := strings.Cut(l, "verdict"); ok && (strings.HasPrefix(l, "  metric") || strings.HasPrefix(l, "  signal")) {
 				at = width(before)
 			}
 		}
@@ -178,6 +178,8 @@ func TestWrap(t *testing.T) {
 		{"abcdefgh", 3, []string{"abc", "def", "gh"}},
 		{"延迟延迟", 5, []string{"延迟", "延迟"}},
 		{"延", 1, []string{"延"}},
+		{"took<*>seconds", 5, []string{"took", "<*>se", "conds"}},
+		{"<*><*>", 2, []string{"<*", ">", "<*", ">"}},
 		{"cafe\u0301s", 4, []string{"cafe\u0301", "s"}},
 	}
 	for _, c := range cases {
@@ -252,6 +254,9 @@ func fuzzed(name, reason, query string, levelOf, low, high float64) *analysis.Re
 		f.Judge, f.Choice, f.Warnings, f.Needed = name, reason, []string{reason, query}, i*40
 		f.Aspects = []judge.Aspect{{Judge: query, Effect: e, PValue: levelOf}, {Judge: name, Effect: e, PValue: low}}
 		f.Evidence = judge.Evidence{Source: reason, BaselineQuery: query, CanaryTotalQuery: name}
+		if i == 1 {
+			f.Judge, f.Changes = logJudge, hostileChanges(reason, query, low, levelOf)
+		}
 		findings = append(findings, f)
 	}
 	r := result(judge.Decide(findings, 0.05))

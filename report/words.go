@@ -50,9 +50,12 @@ func unit(s judge.Signal) string {
 	return lineOf(s.Unit, maxUnit)
 }
 
-// level renders a side's typical value in its unit.
-func level(side judge.Summary, s judge.Signal) string {
-	return judge.FormatValue(side.Level, unit(s))
+// level renders the typical value of one of f's sides in its unit.
+func level(f judge.Finding, side judge.Summary) string {
+	if isLog(f) {
+		return logLevel(f, side)
+	}
+	return judge.FormatValue(side.Level, unit(f.Signal))
 }
 
 const unknown = "–"
@@ -277,7 +280,7 @@ func tally(findings []judge.Finding) string {
 func score(r *analysis.Result) []string {
 	parts := []string{"score " + judge.FormatNumber(r.Score) + " of 100"}
 	if n := len(r.Findings); n > 0 {
-		parts = append(parts, count(n, "metric")+": "+tally(r.Findings))
+		parts = append(parts, count(n, noun(r))+": "+tally(r.Findings))
 	}
 	if r.Alpha > 0 {
 		parts = append(parts, "false alarms at most "+judge.FormatPercent(r.Alpha))
