@@ -14,7 +14,7 @@ import (
 // default for its kind and for what is known of its past, baseline and pods.
 func (in Input) choose() judge.Judge {
 	if in.Err != nil {
-		return unreadable{in.Err}
+		return unreadable{err: in.Err, judge: in.unread}
 	}
 	if in.Logs != nil {
 		return in.Logs
@@ -31,7 +31,7 @@ func (in Input) choose() judge.Judge {
 		return d
 	}
 	if err := fits(name, in.Sample.Signal.Kind); err != nil {
-		return unreadable{err}
+		return unreadable{err: err}
 	}
 	switch name {
 	case distribution.Name:

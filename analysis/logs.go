@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/judge/occurrences"
 	"github.com/judged-dev/judged/logs/compare"
 	"github.com/judged-dev/judged/logs/mine"
 	"github.com/judged-dev/judged/logs/redact"
@@ -28,7 +30,7 @@ type Log struct {
 	Severity compare.Severity
 	// Tolerance is the share of requests in which a new error may be overlooked, and
 	// Ratio how many times more or less often a message must occur; 0 takes the
-	// defaults of package compare.
+	// defaults of packages compare and occurrences.
 	Tolerance, Ratio float64
 	// Share is the canary's part of the traffic, 0 if it is not known.
 	Share float64
@@ -65,16 +67,22 @@ func (l *Log) problems() []string {
 		l.Name = LogSignal
 	}
 	l.Kind, l.Unit, l.Direction = judge.Count, "lines", judge.Increase
+	if l.Tolerance == 0 {
+		l.Tolerance = compare.DefaultTolerance
+	}
+	if l.Ratio == 0 {
+		l.Ratio = occurrences.DefaultRatio
+	}
 	if l.Source == "" {
 		problem("logs %q have no source", l.Name)
 	}
 	if l.Query == "" {
 		problem("logs %q have no query", l.Name)
 	}
-	if !(l.Tolerance >= 0 && l.Tolerance < 1) || !(l.Share >= 0 && l.Share < 1) {
+	if !(l.Tolerance > 0 && l.Tolerance < 1) || !(l.Share >= 0 && l.Share < 1) {
 		problem("logs %q have a tolerance or share that is not between 0 and 1", l.Name)
 	}
-	if !(l.Ratio == 0 || l.Ratio > 1 && l.Ratio <= math.MaxFloat64) {
+	if !(l.Ratio > 1 && l.Ratio <= math.MaxFloat64) {
 		problem("logs %q look for a ratio of %v: it says how many times more or less often, so it is more than 1", l.Name, l.Ratio)
 	}
 	if _, err := l.redactor(); err != nil {
@@ -140,19 +148,16 @@ func (p *Plan) mineLogs(ctx context.Context, sources *Sources) []Input {
 func (p *Plan) mineLog(ctx context.Context, sources *Sources, l *PlannedLog) (in Input) {
 	in = Input{
 		Sample:   judge.Sample{Signal: l.Log.Signal},
+		unread:   compare.Name,
 		Err:      l.Err,
 		Evidence: judge.Evidence{Source: l.Log.Source, BaselineQuery: l.Queries[Baseline], CanaryQuery: l.Queries[Canary]},
 	}
 	if in.Err != nil {
 		return in
 	}
-	// A driver's mistake must not take the process and every other analysis with it.
 	defer func() {
 		if cause := recover(); cause != nil {
-			in.Err = &metrics.Error{
-				Op: "read", Source: l.Log.Source, Query: l.Log.Query, Reason: metrics.BadAnswer,
-				Err: fmt.Errorf("the driver panicked: %v", cause), Hint: "this is a bug in judged",
-			}
+			in.Err = panicked("compare", l.Log.Source, l.Log.Query, cause)
 		}
 	}()
 	read, err := sources.Mine(l.Log.Source)
@@ -162,35 +167,64 @@ func (p *Plan) mineLog(ctx context.Context, sources *Sources, l *PlannedLog) (in
 	}
 	sides := compare.Sides{Share: l.Log.Share}
 	own := l.Queries[Baseline] == ""
-	if sides.Canary, in.Err = read(ctx, l.Queries[Canary], p.Window); in.Err != nil {
-		return in
+	reads := [...]struct {
+		query  string
+		window metrics.Window
+		to     **mine.Miner
+	}{
+		{l.Queries[Canary], p.Window, &sides.Canary},
+		{l.Queries[Baseline], p.Window, &sides.Baseline},
+		{l.Queries[Baseline], p.History, &sides.History},
+		{l.Queries[Canary], p.History, new(*mine.Miner)},
 	}
 	if own {
-		sides.Baseline, in.Err = read(ctx, l.Queries[Canary], p.History)
-	} else {
-		sides.Baseline, in.Err = read(ctx, l.Queries[Baseline], p.Window)
+		reads[1].query, reads[1].window = l.Queries[Canary], p.History
 	}
-	if in.Err != nil {
+	needed := reads[:2]
+	if p.History.Duration() > 0 && !own {
+		needed = reads[:]
+	}
+	var (
+		group errgroup.Group
+		errs  [len(reads)]error
+	)
+	for i, r := range needed {
+		group.Go(func() error {
+			*r.to, errs[i] = safely(ctx, l.Log.Source, read, r.query, r.window)
+			return nil
+		})
+	}
+	_ = group.Wait() // no goroutine returns an error
+	if in.Err = cmp.Or(errs[0], errs[1]); in.Err != nil {
 		return in
 	}
-	if p.History.Duration() > 0 && !own {
+	if err := cmp.Or(errs[2], errs[3]); err != nil {
 		// History tells what is not new: without it more is told, nothing is wrong.
-		for _, q := range l.Queries {
-			past, err := read(ctx, q, p.History)
-			if err != nil {
-				in.Warnings = append(in.Warnings, "judged without history: "+err.Error())
-				sides.History = nil
-				break
-			}
-			if sides.History == nil {
-				sides.History = past
-			} else {
-				sides.History.Merge(past)
-			}
-		}
+		in.Warnings = append(in.Warnings, "judged without history: "+err.Error())
+		sides.History = nil
+	} else if sides.History != nil {
+		sides.History.Merge(*reads[3].to)
 	}
 	in.Logs, in.Err = l.Log.compare(sides, p.lookAt(), p.Config.Schedule.Sliding > 0, p.Window.End)
 	return in
+}
+
+// safely turns a driver's panic into an error: its mistake must not take the process
+// and every other analysis with it.
+func safely(ctx context.Context, source string, read mine.Read, query string, window metrics.Window) (m *mine.Miner, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = panicked("read", source, query, cause)
+		}
+	}()
+	return read(ctx, query, window)
+}
+
+func panicked(op, source, query string, cause any) error {
+	return &metrics.Error{
+		Op: op, Source: source, Query: query, Reason: metrics.BadAnswer,
+		Err: fmt.Errorf("it panicked: %v", cause), Hint: "this is a bug in judged",
+	}
 }
 
 // compare counts and tests, at a look.

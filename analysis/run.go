@@ -153,6 +153,8 @@ type Input struct {
 	// Logs are the compared logs of a signal that is made of them; it then has no
 	// sample.
 	Logs *compare.Comparison
+	// unread is the judge of logs that could not be read.
+	unread string
 	// Own says that there is no baseline and the canary is compared with its own
 	// past, Sample.History.Canary, which ends where the window begins.
 	Own bool
@@ -209,12 +211,16 @@ func Judge(inputs []Input, alpha float64) judge.Judgment {
 
 // unreadable stands in for the judge of a signal without data to judge: its
 // finding is the error.
-type unreadable struct{ err error }
+type unreadable struct {
+	err error
+	// judge is the one that would have judged, if that is certain.
+	judge string
+}
 
-func (unreadable) Name() string { return "" }
+func (u unreadable) Name() string { return u.judge }
 
 func (u unreadable) Judge(s judge.Sample) judge.Finding {
-	f := judge.NewFinding("", s)
+	f := judge.NewFinding(u.judge, s)
 	f.Classification, f.Verdict = judge.Failed, judge.Error
 	f.Reason = u.err.Error()
 	return f

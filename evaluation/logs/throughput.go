@@ -84,11 +84,11 @@ func rate(lines, bytes int, took time.Duration) speed {
 	return speed{float64(lines) / took.Seconds(), float64(bytes) / took.Seconds() / 1e6}
 }
 
-// best returns the shortest of some rounds, of at least a tenth of a second together.
+// best returns the shortest of some rounds, for a second.
 func best(round func()) time.Duration {
 	round()
 	shortest := time.Duration(1 << 62)
-	for start := time.Now(); time.Since(start) < 300*time.Millisecond; {
+	for start := time.Now(); time.Since(start) < time.Second; {
 		began := time.Now()
 		round()
 		shortest = min(shortest, time.Since(began))

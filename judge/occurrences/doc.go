@@ -18,9 +18,9 @@ The procedure is proven for independent items. Things that come together, such
 as the templates of one request, are not; simulations with such families stay
 below the level, as those of Benjamini and Hochberg do.
 
-# Looks
+# Several looks
 
-Looks again and again at growing data are covered by e-values: the mixture of two
+Who looks again and again at growing data is covered by e-values: the mixture of two
 beta-binomial bets on the canary's share of the events, which may be looked at any
 time, and e-BH (Wang, Ramdas 2022), which asks nothing of how items depend on each
 other. Half of the error is for them; the other half is for the exact p values at

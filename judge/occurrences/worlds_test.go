@@ -105,21 +105,21 @@ func atMost(t *testing.T, what string, sum float64, trials int, bound float64) {
 // families at most.
 func TestFalseAlarms(t *testing.T) {
 	for _, size := range []int{5, 50, 500} {
-		trials, _ := judgetest.Trials(30_000 / size)
-		any := 0
+		trials, _ := judgetest.Trials(15_000 / size)
+		alarms := 0
 		for seed := range trials {
 			if found(Test(healthy(uint64(seed), size), Options{})) > 0 {
-				any++
+				alarms++
 			}
 		}
-		atMost(t, fmt.Sprintf("any finding among %d", size), float64(any), trials, alpha)
+		atMost(t, fmt.Sprintf("any finding among %d", size), float64(alarms), trials, alpha)
 	}
 }
 
 // TestTogether: so it is where things come together, five to a unit.
 func TestTogether(t *testing.T) {
-	trials, _ := judgetest.Trials(600)
-	any := 0
+	trials, _ := judgetest.Trials(400)
+	alarms := 0
 	for seed := range trials {
 		var items []Item
 		for _, it := range healthy(uint64(seed), 10) {
@@ -128,10 +128,10 @@ func TestTogether(t *testing.T) {
 			}
 		}
 		if found(Test(items, Options{})) > 0 {
-			any++
+			alarms++
 		}
 	}
-	atMost(t, "any finding among 10 groups of 5", float64(any), trials, alpha)
+	atMost(t, "any finding among 10 groups of 5", float64(alarms), trials, alpha)
 }
 
 // TestFalseDiscoveryRate: a third of the things are three times as frequent, or a
@@ -140,11 +140,11 @@ func TestTogether(t *testing.T) {
 func TestFalseDiscoveryRate(t *testing.T) {
 	for _, size := range []int{5, 50, 500} {
 		for _, drift := range []bool{false, true} {
-			trials, _ := judgetest.Trials(20_000 / size)
+			trials, _ := judgetest.Trials(10_000 / size)
 			rate, power := 0.0, 0.0
 			for seed := range trials {
 				w := newWorld(uint64(seed))
-				items := make([]Item, size)
+				items := make([]Item, size, 2*size)
 				for i := range items {
 					switch {
 					case i%3 == 1 && i%2 == 0:
@@ -186,9 +186,9 @@ func TestFalseDiscoveryRate(t *testing.T) {
 // TestLooks: thirty looks, and the first finding ends it.
 func TestLooks(t *testing.T) {
 	const looks, size = 30, 20
-	trials, _ := judgetest.Trials(300)
+	trials, _ := judgetest.Trials(200)
 	for _, share := range []float64{.5, .1} {
-		any := 0
+		alarms := 0
 		for seed := range trials {
 			random := rand.New(rand.NewPCG(uint64(seed), 9))
 			w := world{random: random}
@@ -211,19 +211,19 @@ func TestLooks(t *testing.T) {
 					}
 				}
 				if found(Test(items, Options{Looks: true, Last: look == looks})) > 0 {
-					any++
+					alarms++
 					break
 				}
 			}
 		}
-		atMost(t, fmt.Sprintf("any finding at any of 30 looks, canary's share %g", share), float64(any), trials, alpha)
+		atMost(t, fmt.Sprintf("any finding at any of 30 looks, canary's share %g", share), float64(alarms), trials, alpha)
 	}
 }
 
 // TestPower compares with the procedure of Benjamini and Hochberg on the same p
 // values: rare things around must not hide what is new.
 func TestPower(t *testing.T) {
-	trials, _ := judgetest.Trials(300)
+	trials, _ := judgetest.Trials(200)
 	for _, size := range []int{5, 50, 500} {
 		ours, plain := 0, 0
 		for seed := range trials {

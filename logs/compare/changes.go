@@ -12,7 +12,7 @@ import (
 // first, and what is grave enough to be told at its first sign.
 func (c *Comparison) changes(alpha float64) []judge.Change {
 	var all []judge.Change
-	var of []*row // that each is of
+	var of []*row                       // that each is of
 	found := map[int]judge.ChangeKind{} // by template
 	for k, rows := range [][]row{c.rows, c.parts} {
 		for i := range rows {

@@ -17,7 +17,7 @@ import (
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-// said is what some requests of one side say.
+// said is what some requests of one side say, spread over all.
 type said struct {
 	requests int
 	level    logs.Level
@@ -31,22 +31,21 @@ type said struct {
 	instance string
 }
 
-// side mines what requests say: the first ones of each said. Untraced lines have no
-// trace id, those of a second lie in it.
+// mined mines what requests say, one a second. Untraced lines have no trace id.
 func mined(traced bool, requests int, all ...said) *mine.Miner {
 	m := mine.New(mine.Options{})
 	all = append(all, said{requests: requests, level: logs.Info, text: "request %d answered"})
 	for i := range requests {
 		for _, s := range all {
-			if i >= s.requests {
+			if n := min(s.requests, requests); i*n/requests == (i+1)*n/requests {
 				continue
 			}
 			text, instance := s.text, s.instance
 			if strings.Contains(text, "%d") {
-				text = fmt.Sprintf(text, i)
+				text = fmt.Sprintf(text, i*7919%997) // as large on either side
 			}
 			if instance == "" {
-				instance = fmt.Sprintf("pod-%d", i%3)
+				instance = fmt.Sprintf("pod-%d", i*7919%997%3)
 			}
 			r := logs.Record{
 				Time: noon.Add(time.Duration(i) * time.Second), Level: s.level, Logger: []byte(s.logger), Site: s.site,
@@ -96,7 +95,7 @@ func TestKinds(t *testing.T) {
 		{name: "new warning", baseline: []said{ok}, canary: []said{ok, some(20, logs.Warn, "no stock left")}, want: "new warn", verdict: judge.Inconclusive},
 		{name: "new info", baseline: []said{ok}, canary: []said{ok, some(20, logs.Info, "stock is counted")}, want: "new info", verdict: judge.Pass},
 		{name: "two of a new error", baseline: []said{ok}, canary: []said{ok, some(2, logs.Error, "no stock left")}, verdict: judge.Pass},
-		{name: "more errors", baseline: []said{ok, some(5, logs.Error, "no stock left")}, canary: []said{ok, some(30, logs.Error, "no stock left")}, want: "up error", verdict: judge.Fail},
+		{name: "more errors", baseline: []said{ok, some(5, logs.Error, "no stock left")}, canary: []said{ok, some(40, logs.Error, "no stock left")}, want: "up error", verdict: judge.Fail},
 		{name: "fewer errors", baseline: []said{ok, some(60, logs.Error, "no stock left")}, canary: []said{ok, some(10, logs.Error, "no stock left")}, want: "down error", verdict: judge.Pass},
 		{name: "no errors any more", baseline: []said{ok, some(60, logs.Error, "no stock left")}, canary: []said{ok}, want: "lost error", verdict: judge.Pass},
 		{name: "lost success", baseline: []said{ok}, canary: nil, want: "lost info", verdict: judge.Inconclusive},
@@ -106,7 +105,7 @@ func TestKinds(t *testing.T) {
 		{name: "a critical line that the baseline has", baseline: []said{ok, some(1, logs.Critical, "the ledger is inconsistent")}, canary: []said{ok, some(1, logs.Critical, "the ledger is inconsistent")}, verdict: judge.Pass},
 		{name: "other words", baseline: []said{ok, some(50, logs.Error, "could not reach the ledger of the shop")}, canary: []said{ok, some(45, logs.Error, "could not reach the big ledger of the shop")}, want: "renamed error", verdict: judge.Pass},
 		{name: "other words that say worse", baseline: []said{ok, some(50, logs.Info, "the big ledger of the shop is open")}, canary: []said{ok, some(50, logs.Info, "the big ledger of the shop is corrupted")}, want: "new info, lost info", verdict: judge.Fail},
-		{name: "other words, six times as often", baseline: []said{ok, some(10, logs.Error, "could not reach the ledger of the shop")}, canary: []said{ok, some(60, logs.Error, "could not reach the big ledger of the shop")}, want: "new error, lost error", verdict: judge.Fail},
+		{name: "other words, six times as often", baseline: []said{ok, some(30, logs.Error, "could not reach the ledger of the shop")}, canary: []said{ok, some(180, logs.Error, "could not reach the big ledger of the shop")}, want: "new error, lost error", verdict: judge.Fail},
 		{
 			name: "on one instance", baseline: []said{ok}, canary: []said{ok, {requests: 30, level: logs.Error, text: "disk is full", instance: "pod-1"}}, want: "new error on one instance", verdict: judge.Fail,
 			// Lines of one instance are one witness.
@@ -115,7 +114,7 @@ func TestKinds(t *testing.T) {
 	} {
 		for _, traced := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, traced %v", c.name, traced), func(t *testing.T) {
-				f := judged(Sides{Baseline: mined(traced, 100, c.baseline...), Canary: mined(traced, 100, c.canary...)}, Options{})
+				f := judged(Sides{Baseline: mined(traced, 300, c.baseline...), Canary: mined(traced, 300, c.canary...)}, Options{})
 				want, verdict := c.want, c.verdict
 				if !traced && c.lines != "" {
 					want, verdict = "", judge.Pass
@@ -146,7 +145,7 @@ func TestUnequal(t *testing.T) {
 			t.Errorf("traced %v: %q of a canary that says the same", traced, told(same))
 		}
 		more := judged(Sides{Baseline: baseline, Canary: mined(traced, 100, many(100, said{requests: 40, level: logs.Error, text: "no stock left"})...)}, Options{})
-		if told(more) != "up error" || math.Abs(more.Changes[0].Effect.Estimate-4) > .2 {
+		if told(more) != "up error" || math.Abs(more.Changes[0].Effect.Estimate-4) > 1 /* the exposure is the median of ratios of some tens of lines */ {
 			t.Errorf("traced %v: %q, effect %v, want four times the errors", traced, told(more), more.Changes)
 		}
 		known := judged(Sides{Baseline: baseline, Canary: mined(traced, 100, many(100, said{requests: 10, level: logs.Error, text: "no stock left"})...), Share: .5}, Options{})
@@ -314,6 +313,21 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
+// TestDrift: users who do one thing half again as often are no finding, however sure
+// that is.
+func TestDrift(t *testing.T) {
+	mix := func(part int) []said {
+		var all []said
+		for i := range 10 {
+			all = append(all, said{requests: 3000 * part / 100, level: logs.Info, text: "search step " + strings.Repeat("s", i+1) + " of %d"})
+		}
+		return all
+	}
+	if f := judged(Sides{Baseline: mined(true, 3000, mix(20)...), Canary: mined(true, 3000, mix(30)...)}, Options{}); len(f.Changes) > 0 {
+		t.Errorf("%q, though users only search more", told(f))
+	}
+}
+
 // TestSampled: of what is in many thousands of requests a sample is compared, each
 // side's own.
 func TestSampled(t *testing.T) {
@@ -440,10 +454,10 @@ func TestEvidence(t *testing.T) {
 	f := judged(Sides{Baseline: mined(true, 100), Canary: mined(true, 100, said{requests: 20, level: logs.Error, text: "no stock of key%d left", logger: "shop"})},
 		Options{Clean: func(s string) string { return strings.ReplaceAll(s, "key", "***") }})
 	c := f.Changes[0]
-	if c.Logger != "shop" || c.Level != "error" || !c.FirstSeen.Equal(noon) || c.InstanceCount != 3 || len(c.Instances) != 3 || len(c.Excerpts) != 3 || c.Single {
+	if c.Logger != "shop" || c.Level != "error" || !c.FirstSeen.Equal(noon.Add(4*time.Second)) || c.InstanceCount != 3 || len(c.Instances) != 3 || len(c.Excerpts) != 3 || c.Single {
 		t.Errorf("%+v", c)
 	}
-	if c.Excerpts[0].Trace == "" || c.Excerpts[0].Instance == "" || !strings.Contains(c.Excerpts[0].Text, "***0") || strings.Contains(fmt.Sprintf("%+v", f), "key0") {
+	if c.Excerpts[0].Trace == "" || c.Excerpts[0].Instance == "" || !strings.Contains(c.Excerpts[0].Text, "***") || strings.Contains(fmt.Sprintf("%+v", f), "key") {
 		t.Errorf("excerpts %+v", c.Excerpts)
 	}
 }
@@ -483,7 +497,7 @@ func TestSameBytes(t *testing.T) {
 		return f
 	}
 	want := finding(0, 1)
-	if len(want.Changes) < 4 {
+	if len(want.Changes) < 3 {
 		t.Fatalf("%d changes check little", len(want.Changes))
 	}
 	for seed := range uint64(5) {

@@ -2,7 +2,6 @@ package compare
 
 import (
 	"math"
-
 )
 
 const (
@@ -190,4 +189,3 @@ func (c *Comparison) typical() float64 {
 	}
 	return max(1, median(all))
 }
-

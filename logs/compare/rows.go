@@ -92,7 +92,7 @@ func (c *Comparison) merge() {
 			s := m.At(i)
 			if !at[s.Hash] {
 				at[s.Hash] = true
-				all = append(all, template.Skeleton{Text: s.Text, Level: s.Level, Logger: m.Logger(s)})
+				all = append(all, m.Shape(i))
 				c.skeletons, c.texts = append(c.skeletons, s.Hash), append(c.texts, s.Text)
 			}
 		}

@@ -164,7 +164,7 @@ func rankTest(a, b *ddsketch.DDSketch, indA, indB float64) float64 {
 
 // wordsTest is the G test (Woolf 1957) that two slots hold the same words in the
 // same shares; words that are expected too seldom are one.
-func wordsTest(a, b map[string]uint64, indA, indB float64) (what string, p float64, matters bool) {
+func wordsTest(a, b map[string]*uint64, indA, indB float64) (what string, p float64, matters bool) {
 	type word struct {
 		text string
 		x, y float64
@@ -172,7 +172,7 @@ func wordsTest(a, b map[string]uint64, indA, indB float64) (what string, p float
 	var words []word
 	var na, nb float64
 	for _, text := range slices.Sorted(maps.Keys(union(a, b))) {
-		w := word{text, float64(a[text]) * indA, float64(b[text]) * indB}
+		w := word{text, counted(a, text) * indA, counted(b, text) * indB}
 		words, na, nb = append(words, w), na+w.x, nb+w.y
 	}
 	if min(na, nb) < shiftValues {
@@ -212,7 +212,15 @@ func wordsTest(a, b map[string]uint64, indA, indB float64) (what string, p float
 	return what, mathext.GammaIncRegComp(float64(len(kept)-1)/2, max(0, g)/2), apart >= shiftWords
 }
 
-func union(a, b map[string]uint64) map[string]uint64 {
+// counted returns how often a word was counted.
+func counted(words map[string]*uint64, text string) float64 {
+	if n := words[text]; n != nil {
+		return float64(*n)
+	}
+	return 0
+}
+
+func union(a, b map[string]*uint64) map[string]*uint64 {
 	all := maps.Clone(a)
 	maps.Copy(all, b)
 	return all

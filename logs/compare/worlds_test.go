@@ -118,12 +118,12 @@ func TestLinesWithoutTraces(t *testing.T) {
 		{name: "new error every second", service: service{baseline: 1, canary: 1, share: .5, burst: 5, instances: .3, err: 1}, found: .9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			trials, _ := judgetest.Trials(20)
-			any, fails, kinds := 0, 0, map[string]int{}
+			trials, _ := judgetest.Trials(10)
+			anything, fails, kinds := 0, 0, map[string]int{}
 			for seed := range trials {
 				f := New(c.simulate(uint64(seed)), Options{}).Judge(judge.Sample{})
 				if len(f.Changes) > 0 {
-					any++
+					anything++
 				}
 				if f.Verdict == judge.Fail {
 					fails++
@@ -132,7 +132,7 @@ func TestLinesWithoutTraces(t *testing.T) {
 					kinds[string(change.Kind)+" "+change.Level]++
 				}
 			}
-			t.Logf("something told in %d of %d, FAIL in %d: %v", any, trials, fails, kinds)
+			t.Logf("something told in %d of %d, FAIL in %d: %v", anything, trials, fails, kinds)
 			if c.err > 0 {
 				if share := float64(fails) / float64(trials); share < c.found {
 					t.Errorf("the new error is found in %.2f, want %.2f", share, c.found)
@@ -140,8 +140,8 @@ func TestLinesWithoutTraces(t *testing.T) {
 				return
 			}
 			const alpha = .05
-			if se := math.Sqrt(alpha * (1 - alpha) / float64(trials)); float64(any)/float64(trials) > alpha+3*se {
-				t.Errorf("something is told in %d of %d, more than %g by 3 standard errors of %.3f", any, trials, alpha, se)
+			if se := math.Sqrt(alpha * (1 - alpha) / float64(trials)); float64(anything)/float64(trials) > alpha+3*se {
+				t.Errorf("something is told in %d of %d, more than %g by 3 standard errors of %.3f", anything, trials, alpha, se)
 			}
 		})
 	}

@@ -92,7 +92,11 @@ func (w *writer) cells(c Cells) {
 func (w *writer) skeleton(s *Skeleton, clean func(string) string) {
 	w.b = binary.LittleEndian.AppendUint64(w.b, s.Hash)
 	w.text(s.Text)
-	w.uint(uint64(s.Level), uint64(s.Site), uint64(s.logger), s.Lines, s.Traced, uint64(s.First), uint64(s.Last))
+	shape := uint64(s.Level) << 1
+	if s.Cut {
+		shape |= 1
+	}
+	w.uint(shape, uint64(s.Site), uint64(s.logger), s.Lines, s.Traced, uint64(s.First), uint64(s.Last))
 	w.distinct(&s.Requests)
 	w.cells(s.Cells)
 	w.uint(uint64(len(s.detail.samples)))
@@ -120,7 +124,7 @@ func (w *writer) slot(s *Slot) {
 	w.uint(s.Values, s.Numbers, flags, uint64(len(s.Words)))
 	for _, word := range s.words() {
 		w.text(word)
-		w.uint(s.Words[word])
+		w.uint(*s.Words[word])
 	}
 	if s.Sketch != nil {
 		var sketch []byte
@@ -279,7 +283,8 @@ func (r *reader) known(cells Cells, instances int) Cells {
 func (r *reader) skeleton(m *Miner) {
 	hash := r.take(8)
 	text := r.take(int(r.uint(math.MaxInt32)))
-	level := logs.Level(r.uint(uint64(logs.Critical)))
+	shape := r.uint(uint64(logs.Critical)<<1 | 1)
+	level := logs.Level(shape >> 1)
 	site := uint32(r.uint(math.MaxUint32))
 	logger := int(r.uint(maxLoggers - 1))
 	if r.err != nil {
@@ -299,6 +304,7 @@ func (r *reader) skeleton(m *Miner) {
 	if ok {
 		s = m.At(int(i))
 	}
+	s.Cut = shape&1 != 0
 	s.Lines, s.Traced = r.uint(math.MaxUint64), r.uint(math.MaxUint64)
 	s.First, s.Last = int64(r.uint(math.MaxInt64)), int64(r.uint(math.MaxInt64))
 	r.distinct(&s.Requests, maxRequests)

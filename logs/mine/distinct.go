@@ -74,7 +74,7 @@ func (d *Distinct) put(hash uint64) bool {
 
 // seed is another one in every process, so that nobody can choose ids that crowd in
 // one place of a table. Nothing that comes out of a set depends on it.
-var seed = rand.Uint64() //nolint:gosec // it need not be a secret for longer than the table lives
+var seed = rand.Uint64()
 
 // thin keeps half of the ids.
 func (d *Distinct) thin() { d.atLeast(d.Level + 1) }

@@ -42,6 +42,7 @@ func (m *Miner) mergeSkeleton(from *Skeleton, o *Miner, instances []uint16) {
 			m.Overflow.Requests[from.Level].merge(&from.Requests, maxAllRequests)
 			return
 		}
+		m.At(int(i)).Cut = from.Cut
 	}
 	s := m.At(int(i))
 	s.Lines += from.Lines

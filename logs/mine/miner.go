@@ -52,6 +52,8 @@ type Skeleton struct {
 	Level logs.Level
 	// Site is the number of the source line that wrote it, 0 if that is not known.
 	Site uint32
+	// Cut says that the text is not all of the line.
+	Cut bool
 	// Lines of this skeleton; Traced of them had a trace id.
 	Lines, Traced uint64
 	// First and Last are as those of Miner.
@@ -97,6 +99,12 @@ func (m *Miner) Find(hash uint64) *Skeleton {
 
 // Logger returns the name of a skeleton's logger.
 func (m *Miner) Logger(s *Skeleton) string { return m.loggers.list[s.logger] }
+
+// Shape returns skeleton i as package template merges it.
+func (m *Miner) Shape(i int) template.Skeleton {
+	s := m.At(i)
+	return template.Skeleton{Text: s.Text, Level: s.Level, Logger: m.Logger(s), Cut: s.Cut}
+}
 
 // Instances returns the names of the instances by their number in cells.
 func (m *Miner) Instances() []string { return m.instances.list }
@@ -227,7 +235,11 @@ func (m *Miner) instance(id []byte) uint16 {
 // learn makes room for a skeleton; false if there is none.
 func (m *Miner) learn(hash uint64, level logs.Level, r *logs.Record) (uint32, bool) {
 	m.buffer = m.scanner.AppendText(m.buffer[:0])
-	return m.place(hash, m.buffer, level, r.Logger, r.Site)
+	i, ok := m.place(hash, m.buffer, level, r.Logger, r.Site)
+	if ok {
+		m.At(int(i)).Cut = m.scanner.Cut()
+	}
+	return i, ok
 }
 
 func (m *Miner) place(hash uint64, text []byte, level logs.Level, logger []byte, site uint32) (uint32, bool) {

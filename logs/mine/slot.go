@@ -18,8 +18,8 @@ type Slot struct {
 	// relative accuracy of 1 % (Masson et al. 2019). Nil if there was none.
 	Sketch *ddsketch.DDSketch
 	// Words counts the values as they were written, if there were at most 64; nil if
-	// there were more.
-	Words map[string]uint64
+	// there were more. Pointers: counting a known word allocates nothing.
+	Words map[string]*uint64
 
 	free    bool // there were more
 	letters int  // bytes of the words
@@ -104,8 +104,8 @@ func (s *Slot) count(text []byte, n uint64, room int64) {
 		return
 	}
 	text = cut(text, maxWord)
-	if was, ok := s.Words[string(text)]; ok {
-		s.Words[string(text)] = was + n
+	if count, ok := s.Words[string(text)]; ok {
+		*count += n
 		return
 	}
 	if len(s.Words) >= maxWords || room < wordSize+int64(len(text)) {
@@ -113,9 +113,10 @@ func (s *Slot) count(text []byte, n uint64, room int64) {
 		return
 	}
 	if s.Words == nil {
-		s.Words = map[string]uint64{}
+		s.Words = map[string]*uint64{}
 	}
-	s.Words[string(text)] = n
+	first := n // n itself would escape, known words or not
+	s.Words[string(text)] = &first
 	s.letters += len(text)
 }
 
@@ -135,7 +136,7 @@ func (s *Slot) merge(o *Slot, room int64) int64 {
 		s.open()
 	}
 	for _, word := range o.words() {
-		s.count([]byte(word), o.Words[word], room-(s.size()-before))
+		s.count([]byte(word), *o.Words[word], room-(s.size()-before))
 	}
 	return s.size() - before
 }

@@ -82,14 +82,14 @@ func TestSlotWords(t *testing.T) {
 		many.add(fmt.Appendf(nil, "word%d", i%(maxWords+1)), math.MaxInt64)
 		other.add([]byte{'c' + byte(i%2)}, math.MaxInt64)
 	}
-	if len(few.Words) != 3 || few.Words["a"] != 100 {
+	if len(few.Words) != 3 || *few.Words["a"] != 100 {
 		t.Errorf("words %v", few.Words)
 	}
 	if many.Words != nil {
 		t.Errorf("%d words are counted, at most %d may be", len(many.Words), maxWords)
 	}
 	few.merge(&other, math.MaxInt64)
-	if len(few.Words) != 4 || few.Words["c"] != 250 || few.Values != 600 {
+	if len(few.Words) != 4 || *few.Words["c"] != 250 || few.Values != 600 {
 		t.Errorf("merged words %v of %d values", few.Words, few.Values)
 	}
 	few.merge(&many, math.MaxInt64)

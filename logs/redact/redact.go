@@ -20,25 +20,16 @@ type Options struct {
 	// Keep names the kinds that stay readable.
 	Keep []Kind
 	// Patterns are regular expressions (RE2) whose matches are redacted too; at
-	// most 32 of at most 512 bytes, none of which matches the empty text.
+	// most 32 of at most 512 bytes, none of which matches the empty text. They cost
+	// more than all that is known by its form.
 	Patterns []string
 }
 
 // Redactor redacts texts. It is safe for concurrent use.
 type Redactor struct {
-	rules []rule
-}
-
-// A rule finds one form of secret. The match, or its group named secret, is
-// redacted if the check, where there is one, says that it is.
-type rule struct {
-	kind Kind
-	// may reports whether a text in lower case can have a match at all: most have
-	// none, and looking for words costs far less than the expression does. nil: any.
-	may    func(lower string) bool
-	find   *regexp.Regexp
-	group  int
-	secret func(match []string) bool
+	privateKeys bool
+	forms       [256][]form // those that a byte may begin
+	patterns    []*regexp.Regexp
 }
 
 // New returns a Redactor. The error says which option cannot be used.
@@ -51,10 +42,13 @@ func New(o Options) (*Redactor, error) {
 	if len(o.Patterns) > maxPatterns {
 		return nil, fmt.Errorf("%d patterns to redact are too many: the limit is %d; join some with |", len(o.Patterns), maxPatterns)
 	}
-	r := &Redactor{}
-	for _, rule := range defaults {
-		if !slices.Contains(o.Keep, rule.kind) {
-			r.rules = append(r.rules, rule)
+	r := &Redactor{privateKeys: !slices.Contains(o.Keep, PrivateKey)}
+	for _, f := range known {
+		if slices.Contains(o.Keep, f.kind) {
+			continue
+		}
+		for _, c := range []byte(f.hints) {
+			r.forms[c] = append(r.forms[c], f)
 		}
 	}
 	for _, p := range o.Patterns {
@@ -68,7 +62,7 @@ func New(o Options) (*Redactor, error) {
 		if find.MatchString("") {
 			return nil, fmt.Errorf("the pattern to redact %q matches the empty text, so it would match everywhere", p)
 		}
-		r.rules = append(r.rules, rule{kind: Pattern, find: find})
+		r.patterns = append(r.patterns, find)
 	}
 	return r, nil
 }
@@ -81,18 +75,19 @@ func join(kinds []Kind) string {
 	return strings.Join(words, ", ")
 }
 
-// marker is what stands for a secret. What is one already is never looked into.
-var marker = regexp.MustCompile(`\[redacted (?:private-key|token|password|email|card|pattern)\]`)
-
 // Text returns s with "[redacted KIND]" in place of each secret. Redacting the
 // result again changes nothing. The time is linear in the length of s.
 func (r *Redactor) Text(s string) string {
 	for range maxPasses {
-		next, lower := s, strings.ToLower(s)
-		for _, rule := range r.rules {
-			if rule.may == nil || rule.may(lower) {
-				next = rule.apply(next)
-			}
+		// A private key goes first: of a value that begins with one, the rest is
+		// secret too.
+		next := s
+		if r.privateKeys {
+			next = apply(next, privateKey)
+		}
+		next = apply(next, r.scan)
+		for _, find := range r.patterns {
+			next = apply(next, func(s string, from int) span { return match(find, s, from) })
 		}
 		if next == s {
 			break
@@ -102,34 +97,73 @@ func (r *Redactor) Text(s string) string {
 	return s
 }
 
-// apply redacts between the markers that are there.
-func (r rule) apply(s string) string {
-	var out strings.Builder
-	from := 0
-	for _, m := range append(marker.FindAllStringIndex(s, -1), []int{len(s), len(s)}) {
-		r.segment(&out, s[from:m[0]])
-		out.WriteString(s[m[0]:m[1]])
-		from = m[1]
+// match returns the first match that is not empty, as that of a word's boundary is.
+func match(find *regexp.Regexp, s string, from int) span {
+	for from < len(s) {
+		m := find.FindStringIndex(s[from:])
+		if m == nil {
+			break
+		}
+		if m[0] < m[1] {
+			return span{from + m[0], from + m[1], Pattern}
+		}
+		from += m[1] + 1
 	}
+	return span{}
+}
+
+// A span is the place of a secret; none if it is empty.
+type span struct {
+	start, end int
+	kind       Kind
+}
+
+// apply replaces what find finds in s, between the markers that are there: what
+// is one already is never looked into. find looks from an offset on, as if the
+// text began there.
+func apply(s string, find func(s string, from int) span) string {
+	var out strings.Builder
+	done := 0 // so much of s is written, as far as something was found
+	for from := 0; from < len(s); {
+		at, behind := nextMarker(s, from)
+		for from < at {
+			f := find(s[:at], from)
+			if f.start == f.end {
+				break
+			}
+			out.WriteString(s[done:f.start])
+			out.WriteString("[redacted ")
+			out.WriteString(string(f.kind))
+			out.WriteByte(']')
+			done, from = f.end, f.end
+		}
+		from = behind
+	}
+	if done == 0 {
+		return s
+	}
+	out.WriteString(s[done:])
 	return out.String()
 }
 
-func (r rule) segment(out *strings.Builder, s string) {
-	from := 0
-	for _, m := range r.find.FindAllStringSubmatchIndex(s, -1) {
-		groups := make([]string, len(m)/2)
-		for i := range groups {
-			if m[2*i] >= 0 {
-				groups[i] = s[m[2*i]:m[2*i+1]]
+// nextMarker returns where the next marker begins and ends, the end of s twice if
+// there is none.
+func nextMarker(s string, from int) (start, end int) {
+	const head = "[redacted "
+	for {
+		i := strings.Index(s[from:], head)
+		if i < 0 {
+			return len(s), len(s)
+		}
+		start = from + i
+		rest := s[start+len(head):]
+		for _, k := range markers {
+			if strings.HasPrefix(rest, string(k)) && strings.HasPrefix(rest[len(k):], "]") {
+				return start, start + len(head) + len(k) + len("]")
 			}
 		}
-		start, end := m[2*r.group], m[2*r.group+1]
-		if start == end || r.secret != nil && !r.secret(groups) {
-			continue
-		}
-		out.WriteString(s[from:start])
-		out.WriteString("[redacted " + string(r.kind) + "]")
-		from = end
+		from = start + len(head)
 	}
-	out.WriteString(s[from:])
 }
+
+var markers = append([]Kind{Pattern}, Kinds...)

@@ -46,6 +46,17 @@ func TestSecrets(t *testing.T) {
 		"postgres://bob:s3cr3t@db:5432/shop":                                              "postgres://[redacted password]@db:5432/shop",
 		"redis://:p@ss@cache/0":                                                           "redis://[redacted password]@cache/0",
 		"mail to alice.b+c@example.co.uk failed":                                          "mail to [redacted email] failed",
+		"x-" + jwt + ".and.more.parts":                                                    "x-[redacted token].parts",
+		"private_key=-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nthen":  "private_key=[redacted private-key]\nthen",
+		"token := abc1, secret => d3f, password == ghi":                                   "token := [redacted password], secret => [redacted password], password == [redacted password]",
+		`{"a":"{\"b\":\"{\\\"n\\\":1}\",\"password\":\"x\\\"y\"}"}`:                       `{"a":"{\"b\":\"{\\\"n\\\":1}\",\"password\":\"[redacted password]\"}"}`,
+		"token: Bearer A1b2C3d4E5, secret=x-basic A1b2C3d4E5":                             "token: Bearer [redacted token], secret=[redacted password] [redacted token]",
+		"Authorization: Basic abcdefgh":                                                   "Authorization: Basic [redacted token]",
+		"Authorization=apikey   abc12345":                                                 "Authorization=apikey   [redacted token]",
+		"whsec_" + "a1b2c3d4e5f6 rk_" + "test_" + "a1b2c3d4e5f6":                          "[redacted token] [redacted token]",
+		"github_pat_" + strings.Repeat("a_1", 9):                                          "[redacted token]",
+		"ya29." + strings.Repeat("a-B", 9):                                                "[redacted token]",
+		"card 4111-1111-1111-1111 12 refused":                                             "card [redacted card] 12 refused",
 		"card 4111 1111 1111 1111 refused":                                                "card [redacted card] refused",
 		"card=5500-0055-5555-5559, amex 371449635398431":                                  "card=[redacted card], amex [redacted card]",
 	} {
@@ -150,11 +161,41 @@ func FuzzText(f *testing.F) {
 }
 
 func BenchmarkText(b *testing.B) {
-	r := newDefault(b)
-	line := "2026-01-02 order placed for alice@example.com with password=hunter2, " + strings.Repeat("and more text about it ", 10)
-	b.SetBytes(int64(len(line)))
-	b.ReportAllocs()
-	for b.Loop() {
-		r.Text(line)
+	text := strings.Repeat("and more text about it ", 10)
+	for name, line := range map[string]string{
+		"password": "2026-01-02 order placed for alice@example.com with password=hunter2, " + text,
+		"token":    `{"level":"info","msg":"` + text + `","authorization":"Bearer ` + jwt + `"}`,
+		"none":     "2026-01-02 order placed for a customer with a basket of things in it " + text,
+		"hints":    "GET https://shop.example/a:b?x=1&y=2 by user=bob: key=value, tokens=17, at 12:34:56.789, id=123e4567-e89b-12d3-a456-426614174000 " + text,
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := newDefault(b)
+			b.SetBytes(int64(len(line)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r.Text(line)
+			}
+		})
+	}
+}
+
+func TestLinesWithoutSecretsAllocateNothing(t *testing.T) {
+	r := newDefault(t)
+	line := strings.Repeat("GET http://shop/a?x=1 tokens=3 [x] 12:34:56.789 Basic a-b.c ", 5)
+	if n := testing.AllocsPerRun(100, func() { r.Text(line) }); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+}
+
+// TestLinear: of beginnings that lead to nothing, each is looked at a bounded
+// number of times. The whole takes a second; if one form were quadratic, many minutes.
+func TestLinear(t *testing.T) {
+	r := newDefault(t)
+	for _, piece := range []string{
+		"eyJ-", "eyJ.", "eyJaaaaaaaaaaa.a-", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----END ", "ghp_", "xoxb-", "ya29.", "AIza", "k_live_", "sk_live_", "AKIA",
+		"authorization:", "authorization: bearer ", "bearer ", "basic a-", "a://b:", "a://", "a:@", "token=", `token="`, `token=\"`, `token=\\\"`, `token='`, `token=''`, "token= ",
+		"a@", "a@b.", "a.b-c%", "4-", "4111 ", "41111111", "[redacted ", "[redacted token]", "[redacted token]token=", "   =", `\"`, ".", "-", "\xff",
+	} {
+		r.Text(strings.Repeat(piece, 1<<20/len(piece)))
 	}
 }
