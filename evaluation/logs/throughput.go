@@ -35,6 +35,9 @@ type throughputReport struct {
 	All   speed            `json:"known_lines_all"`
 	// JSON is decoding and counting JSON lines.
 	JSON speed `json:"json"`
+	// FNV is a loop that hashes byte by byte (FNV-1a), which tells how fast the
+	// machine is.
+	FNV float64 `json:"fnv_mb_per_s"`
 	// MergeMilliseconds is merging 1,000 skeletons of some 200 words.
 	MergeMilliseconds float64 `json:"merge_1000_ms"`
 }
@@ -77,6 +80,7 @@ func throughput(ctx context.Context, dir string) (throughputReport, error) {
 		return r, err
 	}
 	r.MergeMilliseconds = best(mergeLong()).Seconds() * 1e3
+	r.FNV = fnvSpeed()
 	return r, nil
 }
 
@@ -136,6 +140,23 @@ func jsonSpeed(ctx context.Context, dir string) (speed, error) {
 	return rate(bytes.Count(text, []byte("\n")), len(text), took), failed
 }
 
+// fnvSpeed returns how many megabytes a second a plain loop over bytes hashes.
+func fnvSpeed() float64 {
+	text := bytes.Repeat([]byte("request to the service took 12 ms\n"), 1<<15)
+	sum := uint64(0)
+	took := best(func() {
+		h := uint64(14695981039346656037)
+		for _, c := range text {
+			h = (h ^ uint64(c)) * 1099511628211
+		}
+		sum += h
+	})
+	if sum == 0 {
+		return 0 // not reached: the sum keeps the loop
+	}
+	return float64(len(text)) / took.Seconds() / 1e6
+}
+
 // mergeLong returns the merging of 1,000 skeletons of 200 words, variants of ten
 // statements.
 func mergeLong() func() {
@@ -168,5 +189,6 @@ func (r throughputReport) markdown(out io.Writer) {
 	}
 	fmt.Fprintf(out, "| **known lines, all** | **%.2f M** | **%.0f** |\n", r.All.LinesPerSecond/1e6, r.All.MegabytesPerSecond)
 	fmt.Fprintf(out, "| **JSON lines, decoded and counted** | **%.2f M** | **%.0f** |\n\n", r.JSON.LinesPerSecond/1e6, r.JSON.MegabytesPerSecond)
+	fmt.Fprintf(out, "A loop that hashes byte by byte, for scale: %.0f MB/s.\n", r.FNV)
 	fmt.Fprintf(out, "Merging 1,000 skeletons of 200 words: %.1f ms.\n", r.MergeMilliseconds)
 }

@@ -21,14 +21,21 @@ type Cells []Cell
 // key orders cells by time, then by instance.
 func (c Cell) key() int64 { return int64(c.At)<<16 | int64(c.Instance) }
 
+// last counts a line if it falls into the last cell, as most do; it is small enough
+// to be part of its caller.
+func (c Cells) last(at int32, instance uint16) bool {
+	n := len(c)
+	if n == 0 || c[n-1].At != at || c[n-1].Instance != instance || c[n-1].Lines == 1<<32-1 {
+		return false
+	}
+	c[n-1].Lines++
+	return true
+}
+
 // add counts a line; it reports whether that took a new cell. Lines come nearly in
 // the order of time, so the place is near the end.
 func (c *Cells) add(at int32, instance uint16) bool {
 	all := *c
-	if n := len(all); n > 0 && all[n-1].At == at && all[n-1].Instance == instance {
-		all[n-1].Lines = plus(all[n-1].Lines, 1)
-		return false
-	}
 	one := Cell{At: at, Instance: instance, Lines: 1}
 	key := one.key()
 	// Cells before from are before it, those from to on are not: in steps from the end

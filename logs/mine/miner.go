@@ -32,6 +32,7 @@ type Miner struct {
 	options   Options
 	scanner   template.Scanner
 	index     map[uint64]uint32
+	near      [nearLen]*Skeleton // skeletons of late, by their hash: faster than the index
 	chunks    [][]Skeleton // of chunkLen each: growing copies nothing
 	n         int
 	text      strings.Builder // where the texts lie
@@ -71,6 +72,7 @@ type detail struct {
 }
 
 const (
+	nearLen      = 1 << 9
 	chunkLen     = 1 << 10
 	arenaLen     = 64 << 10
 	skeletonSize = 232 // bytes: the struct, its place in the index, its first cell
@@ -144,21 +146,26 @@ func (m *Miner) Add(r *logs.Record) uint64 {
 	}
 	at, nanos := m.when(r.Time)
 	instance := m.instance(r.Instance)
-	if m.Cells.add(at, instance) {
+	if !m.Cells.last(at, instance) && m.Cells.add(at, instance) {
 		m.taken.cells += cellSize
 		if m.crowded() {
 			m.coarsen()
 			at, nanos = m.when(r.Time) // cells have other numbers now
 		}
 	}
-	i, ok := m.index[hash]
-	if !ok {
-		if i, ok = m.learn(hash, level, r); !ok {
-			m.overflow(hash, level, request)
-			return hash
+	near := &m.near[hash%nearLen]
+	s := *near
+	if s == nil || s.Hash != hash {
+		i, ok := m.index[hash]
+		if !ok {
+			if i, ok = m.learn(hash, level, r); !ok {
+				m.overflow(hash, level, request)
+				return hash
+			}
 		}
+		s = m.At(int(i))
+		*near = s
 	}
-	s := m.At(int(i))
 	s.Lines++
 	if nanos != 0 {
 		s.First, s.Last = span(s.First, s.Last, nanos, nanos)
@@ -170,7 +177,7 @@ func (m *Miner) Add(r *logs.Record) uint64 {
 			m.thin()
 		}
 	}
-	if s.Cells.add(at, instance) {
+	if !s.Cells.last(at, instance) && s.Cells.add(at, instance) {
 		m.taken.cells += cellSize
 		if m.crowded() {
 			m.coarsen()

@@ -18,7 +18,7 @@ type Options struct {
 const (
 	// DefaultMaxBytes keeps the process that mines one side, garbage included,
 	// below 256 MB.
-	DefaultMaxBytes = 112 << 20
+	DefaultMaxBytes = 96 << 20
 	// DefaultCell is short against the time for which a fault lasts and long
 	// against that between the lines of one request.
 	DefaultCell = 10 * time.Second
