@@ -31,6 +31,7 @@ type Client struct {
 	judge    judgedv1connect.JudgeServiceClient
 	analyses judgedv1connect.AnalysisServiceClient
 	configs  judgedv1connect.ConfigServiceClient
+	feedback judgedv1connect.FeedbackServiceClient
 	admin    judgedv1connect.AdminServiceClient
 	token    TokenSource // nil: none is sent
 	times    times
@@ -118,6 +119,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		judge:    judgedv1connect.NewJudgeServiceClient(o.http, base, o.rpc...),
 		analyses: judgedv1connect.NewAnalysisServiceClient(o.http, base, o.rpc...),
 		configs:  judgedv1connect.NewConfigServiceClient(o.http, base, o.rpc...),
+		feedback: judgedv1connect.NewFeedbackServiceClient(o.http, base, o.rpc...),
 		admin:    judgedv1connect.NewAdminServiceClient(o.http, base, o.rpc...),
 		token:    o.token,
 		times:    times{try: 2 * time.Minute, pause: 200 * time.Millisecond, quiet: 5 * time.Minute, poll: 30 * time.Second},

@@ -340,8 +340,8 @@ func TestWaitForExpired(t *testing.T) {
 	var last *judgedv1.Analysis
 	for a := range j.client.Watch(t.Context(), id, 0) {
 		if last = a; a.GetLooks() == 0 {
-			late.Store(true) // the first look has begun; the second is too late
-			j.release <- struct{}{}
+			j.release <- struct{}{} // the first look has begun: it has asked
+			late.Store(true)        // the second is too late
 		}
 	}
 	err = client.Verdict(last)

@@ -34,6 +34,8 @@ var Actions = []string{
 	"analyses.start", "analyses.get", "analyses.list", "analyses.watch", "analyses.cancel", "analyses.looks", "analyses.recording",
 	"configs.create", "configs.get", "configs.list", "configs.update", "configs.delete", "configs.validate",
 	"configs.revisions", "configs.diff", "configs.export", "configs.import",
+	"logs.push",
+	"feedback.set", "feedback.list", "feedback.delete",
 	"audit.list", "deliveries.list", "deliveries.retry", "deliveries.drop",
 	"admin",
 }

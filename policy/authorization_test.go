@@ -147,6 +147,19 @@ func TestConstraints(t *testing.T) {
 	if got[1] != (Violation{Name: "long enough", Message: "this must be true: config.schedule.duration >= duration('30m')"}) {
 		t.Errorf("got %+v", got[1])
 	}
+	// A rule over all sources sees those of logs and traffic, too.
+	all, err := CompileConstraints([]Constraint{{Name: "sources", Require: "config.sources.all(s, s.startsWith(caller.tenant + '-'))"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []Config{{Metrics: []Metric{{Source: "app-prod"}}}, {Logs: []Log{{Source: "app-loki"}}}, {Traffic: &Traffic{Source: "app-prod"}}} {
+		if got := all.Check(t.Context(), of, Caller{Tenant: "web"}); len(got) != 1 {
+			t.Errorf("another team's source in %+v: %+v", of, got)
+		}
+		if got := all.Check(t.Context(), of, Caller{Tenant: "app"}); len(got) != 0 {
+			t.Errorf("one's own source in %+v: %+v", of, got)
+		}
+	}
 	// What cannot be evaluated is not kept.
 	if _, ok := errors.AsType[*EvalError](got[2].Err); !ok || got[2].Name != "traffic" {
 		t.Errorf("got %+v", got[2])

@@ -3,8 +3,10 @@ package policy
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/judged-dev/judged/judge"
@@ -15,6 +17,7 @@ import (
 type Config struct {
 	Name, Application, Description string
 	Metrics                        []Metric
+	Logs                           []Log
 	Schedule                       Schedule
 	// Alpha is the family-wise error.
 	Alpha      float64
@@ -28,6 +31,37 @@ type Metric struct {
 	judge.Signal
 
 	Source, Query, Total, Judge, Pods string
+}
+
+// Log is one query for lines whose two sides are compared.
+type Log struct {
+	judge.Signal
+
+	Source, Query string
+	// Tolerance is the share of requests in which a new error may be overlooked, Ratio
+	// how many times more or less often is told, and Share the canary's part of the
+	// traffic, NaN if the config does not say.
+	Tolerance, Ratio, Share float64
+	// SilenceFails: a canary that logs nothing is not healthy.
+	SilenceFails bool
+	// LevelsOnly: only the level says how bad a line is.
+	LevelsOnly bool
+}
+
+// sources returns the names of all that the config asks, whatever for.
+func (c *Config) sources() []string {
+	var names []string
+	for i := range c.Metrics {
+		names = append(names, c.Metrics[i].Source)
+	}
+	for i := range c.Logs {
+		names = append(names, c.Logs[i].Source)
+	}
+	if c.Traffic != nil {
+		names = append(names, c.Traffic.Source)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // Schedule says which time is judged.
@@ -47,11 +81,19 @@ type Traffic struct {
 type configured struct {
 	config *Config
 	caller *Caller
-	// metrics is made once for all constraints.
-	metrics ref.Val
+	// metrics, logs and sources are made once for all constraints.
+	metrics, logs ref.Val
+	sources       []string
 }
 
-var assignmentWords = []string{"instances", "randomized"}
+func configuredBy(config *Config, caller *Caller) *configured {
+	return &configured{config, caller, listOf(metricClass, config.Metrics), listOf(logClass, config.Logs), config.sources()}
+}
+
+var (
+	assignmentWords = []string{"instances", "randomized"}
+	silenceWords    = []string{"inconclusive", "fail"}
+)
 
 var (
 	metricClass = newClass("Metric",
@@ -71,6 +113,23 @@ var (
 		number("toleranceRelative", func(m *Metric) float64 { return m.Tolerance.Relative }),
 		number("toleranceAbsolute", func(m *Metric) float64 { return m.Tolerance.Absolute }),
 	)
+	logClass = newClass("Log",
+		text("name", func(l *Log) string { return l.Name }),
+		text("source", func(l *Log) string { return l.Source }),
+		text("query", func(l *Log) string { return l.Query }),
+		flag("critical", func(l *Log) bool { return l.Critical }),
+		number("weight", func(l *Log) float64 { return weight(l.Signal) }),
+		number("tolerance", func(l *Log) float64 { return l.Tolerance }),
+		number("ratio", func(l *Log) float64 { return l.Ratio }),
+		number("share", func(l *Log) float64 { return l.Share }),
+		word("silence", silenceWords, func(l *Log) string {
+			if l.SilenceFails {
+				return "fail"
+			}
+			return "inconclusive"
+		}),
+		flag("levelsOnly", func(l *Log) bool { return l.LevelsOnly }),
+	)
 	scheduleClass = newClass("Schedule",
 		length("warmup", func(s *Schedule) time.Duration { return s.Warmup }),
 		length("duration", func(s *Schedule) time.Duration { return s.Duration }),
@@ -89,6 +148,8 @@ var (
 		text("application", func(c *configured) string { return c.config.Application }),
 		text("description", func(c *configured) string { return c.config.Description }),
 		many("metrics", metricClass, func(c *configured) ref.Val { return c.metrics }),
+		many("logs", logClass, func(c *configured) ref.Val { return c.logs }),
+		of("sources", cel.ListType(cel.StringType), func(c *configured) any { return c.sources }),
 		part("schedule", scheduleClass, func(c *configured) *Schedule { return &c.config.Schedule }),
 		number("alpha", func(c *configured) float64 { return c.config.Alpha }),
 		word("assignment", assignmentWords, func(c *configured) string {
@@ -105,7 +166,7 @@ var (
 			part("config", configClass, func(c *configured) *configured { return c }),
 			part("caller", callerClass, func(c *configured) *Caller { return c.caller }),
 		),
-		parts: []*class{configClass, metricClass, scheduleClass, trafficClass, callerClass},
+		parts: []*class{configClass, metricClass, logClass, scheduleClass, trafficClass, callerClass},
 		// Each of 1000 metrics, several times.
 		cost: 1_000_000,
 	}
@@ -179,7 +240,7 @@ func (c *Constraints) Check(ctx context.Context, config Config, caller Caller) [
 	if c == nil {
 		return nil
 	}
-	v := &variables{constraints.root, &configured{config: &config, caller: &caller, metrics: listOf(metricClass, config.Metrics)}}
+	v := &variables{constraints.root, configuredBy(&config, &caller)}
 	var violations []Violation
 	for _, r := range c.rules {
 		switch kept, _, err := r.eval(ctx, v); {

@@ -62,7 +62,7 @@ var (
 			scope("baseline", func(j *judged) map[string]string { return j.facts.Baseline }),
 			scope("canary", func(j *judged) map[string]string { return j.facts.Canary }),
 		),
-		parts: []*class{findingClass, effectClass, summaryClass, lookClass, windowClass},
+		parts: []*class{findingClass, changeClass, tallyClass, effectClass, summaryClass, lookClass, windowClass},
 		// Every one of 200 findings with every other, at 25 steps.
 		cost: 1_000_000,
 	}
@@ -125,7 +125,7 @@ func (d *Decision) Apply(ctx context.Context, j judge.Judgment, facts Facts) (ju
 	if d == nil || len(d.rules) == 0 || j.Verdict == judge.Error {
 		return j, nil
 	}
-	v := &variables{decisions.root, &judged{judgment: &j, facts: &facts, findings: listOf(findingClass, j.Findings)}}
+	v := &variables{decisions.root, &judged{judgment: &j, facts: &facts, findings: findingsOf(j.Findings)}}
 	for _, r := range d.rules {
 		isTrue, _, err := r.eval(ctx, v)
 		switch {

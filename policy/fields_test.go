@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -42,6 +43,13 @@ func TestDecisionFields(t *testing.T) {
 		f.Canary = judge.Summary{Count: 59, Missing: 3, Level: 125}
 		f.Needed, f.Reason, f.Warnings = 90, "it is slower", []string{"gaps"}
 		f.Evidence.Source = "prod"
+		f.Changes = []judge.Change{
+			{
+				Kind: judge.New, ID: "00f1", Name: "connection refused", Level: "error", Logger: "db", Severity: judge.Serious,
+				Canary: judge.Tally{Events: 12, Exposure: 40}, Baseline: judge.Tally{Events: 0, Exposure: 160},
+			},
+			{Kind: judge.Lost, Severity: judge.Warn, Baseline: judge.Tally{Events: 7}},
+		}
 	})
 	quiet := finding("cpu", func(f *judge.Finding) { f.Classification = judge.NoData })
 	start := time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)
@@ -50,7 +58,7 @@ func TestDecisionFields(t *testing.T) {
 		Application: "shop", Config: "checkout", Baseline: map[string]string{"version": "v1"}, Canary: map[string]string{"version": "v2"},
 		Window: Window{start, start.Add(time.Hour)}, Look: Look{3, 60},
 	}
-	holds(t, &decisions, &judged{judgment: &j, facts: &facts, findings: listOf(findingClass, j.Findings)}, []string{
+	holds(t, &decisions, &judged{judgment: &j, facts: &facts, findings: findingsOf(j.Findings)}, []string{
 		"size(findings) == 2",
 		"findings.exists(f, f.critical && f.high)", // the example of the design
 		"verdict == 'FAIL'",
@@ -81,6 +89,12 @@ func TestDecisionFields(t *testing.T) {
 		"findings[0].reason.matches('^it is .*r$') && findings[0].warnings.exists(w, w == 'gaps') && size(findings[1].warnings) == 0",
 		"findings.map(f, f.weight)[1] == 1.0 && 3.0 in findings.map(f, f.weight) && !(2.0 in findings.map(f, f.weight))",
 		"findings.exists_one(f, f.critical)",
+		"findings.exists(f, f.changes.exists(c, c.kind == 'new' && c.severity in ['error', 'critical']))",
+		"size(findings[0].changes) == 2 && size(findings[1].changes) == 0",
+		"findings[0].changes[0].id == '00f1' && findings[0].changes[0].name.contains('refused') && findings[0].changes[0].logger == 'db'",
+		"findings[0].changes[0].level == 'error' && findings[0].changes[1].level == '' && findings[0].changes[1].severity == 'warn'",
+		"findings[0].changes[0].canary.events / findings[0].changes[0].canary.exposure > 0.2 && findings[0].changes[0].baseline.events == 0.0",
+		"findings[0].changes.filter(c, !has(c.baseline.exposure)).map(c, c.kind)[0] == 'lost'",
 	})
 }
 
@@ -124,12 +138,16 @@ func TestConstraintFields(t *testing.T) {
 			},
 			Source: "prod", Query: "sum(errors)", Total: "sum(requests)", Judge: "ratio", Pods: "pod",
 		}},
+		Logs: []Log{{
+			Signal: judge.Signal{Name: "logs", Critical: true, Weight: 3}, Source: "loki", Query: "{app}", Tolerance: .25, Ratio: 2, Share: .1,
+			SilenceFails: true, LevelsOnly: true,
+		}},
 		Schedule:   Schedule{Warmup: 5 * time.Minute, Duration: time.Hour, Interval: time.Minute, History: 24 * time.Hour, LookEvery: 2 * time.Minute},
 		Alpha:      .05,
 		Assignment: judge.Randomized,
 		Traffic:    &Traffic{Source: "prod", Query: "sum(requests)", Share: .1, Critical: true},
 	}
-	holds(t, &constraints, &configured{config: &c, caller: &Caller{Name: "ann", Tenant: "acme", Method: "token"}, metrics: listOf(metricClass, c.Metrics)}, []string{
+	holds(t, &constraints, configuredBy(&c, &Caller{Name: "ann", Tenant: "acme", Method: "token"}), []string{
 		"config.name == 'checkout' && config.application == 'shop' && config.description.size() > 3",
 		"config.metrics.exists(m, m.critical && m.name == 'errors')",
 		"config.metrics.all(m, m.source in ['prod', 'stage'] && !m.query.contains('rm') && m.total != '')",
@@ -137,15 +155,18 @@ func TestConstraintFields(t *testing.T) {
 		"config.metrics[0].weight == 2.0 && config.metrics[0].judge == 'ratio' && config.metrics[0].pods == 'pod'",
 		"config.metrics[0].marginRelative <= 0.1 && config.metrics[0].marginAbsolute == 0.001",
 		"config.metrics[0].toleranceRelative == 0.25 && config.metrics[0].toleranceAbsolute == 0.002",
+		"config.logs.all(l, l.source == 'loki' && l.name == 'logs' && l.query != '' && l.critical && l.weight == 3.0 && l.levelsOnly)",
+		"config.logs[0].tolerance <= 0.25 && config.logs[0].ratio == 2.0 && config.logs[0].share == 0.1 && config.logs[0].silence == 'fail'",
+		"config.sources.all(s, s in ['loki', 'prod']) && size(config.sources) == 2",
 		"config.schedule.warmup >= duration('5m') && config.schedule.duration.getMinutes() == 60 && config.schedule.interval == duration('60s')",
 		"config.schedule.history > config.schedule.duration && config.schedule.lookEvery == duration('2m')",
 		"config.alpha <= 0.1 && config.assignment == 'randomized'",
 		"has(config.traffic) && config.traffic.share == 0.1 && config.traffic.critical && config.traffic.source == 'prod' && config.traffic.query != ''",
 		"caller.name == 'ann' && caller.tenant == 'acme' && caller.method == 'token'",
 	})
-	c.Traffic, c.Assignment = nil, judge.Instances
-	for _, e := range []string{"!has(config.traffic)", "config.assignment == 'instances'"} {
-		if got, _, err := mustCompile(t, &constraints, e).eval(t.Context(), &variables{constraints.root, &configured{config: &c}}); err != nil || !got {
+	c.Traffic, c.Assignment, c.Logs[0].Share, c.Logs[0].SilenceFails = nil, judge.Instances, math.NaN(), false
+	for _, e := range []string{"!has(config.traffic)", "config.assignment == 'instances'", "!has(config.logs[0].share) && config.logs[0].silence == 'inconclusive'"} {
+		if got, _, err := mustCompile(t, &constraints, e).eval(t.Context(), &variables{constraints.root, configuredBy(&c, &Caller{})}); err != nil || !got {
 			t.Errorf("%s: got %v, %v", e, got, err)
 		}
 	}

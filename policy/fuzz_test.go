@@ -14,7 +14,7 @@ import (
 // Whatever people write, it compiles or says why, and what compiles ends.
 func FuzzCompile(f *testing.F) {
 	for _, s := range []string{
-		"findings.exists(f, f.critical && f.high)", "score < 50 && look.number == look.of", "canary['version'].matches('^v1[.]')",
+		"findings.exists(f, f.critical && f.high)", "findings.exists(f, f.changes.exists(c, c.kind == 'new' && c.canary.events > 3.0))", "config.sources.all(s, s in config.logs.map(l, l.source))", "score < 50 && look.number == look.of", "canary['version'].matches('^v1[.]')",
 		"now.getDayOfWeek('Europe/Berlin') == 5 && now.getHours('+05:30') >= 15", "now.on('days', 'UTC') || now.between('2026-12-20', '2027-01-04', 'UTC')",
 		"'sre' in claims.groups && action.startsWith('analyses.')", "config.metrics.map(m, m.weight).filter(w, w > 1.0).size() > 0",
 		"event.type == 'verdict' ? event.verdict != event.previousVerdict : false", "has(claims.a.b) && int(claims['x']) % 7 == 0",
@@ -24,12 +24,12 @@ func FuzzCompile(f *testing.F) {
 	}
 	days := map[string]Calendar{"days": {}}
 	moment := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	j := judge.Decide([]judge.Finding{finding("latency", nil), finding("cpu", nil)}, 0)
+	j := judge.Decide([]judge.Finding{finding("latency", nil), finding("logs", func(f *judge.Finding) { f.Changes = make([]judge.Change, 3) })}, 0)
 	owners := map[*dialect]any{
-		&decisions:      &judged{judgment: &j, facts: &Facts{Application: "shop"}, findings: listOf(findingClass, j.Findings)},
+		&decisions:      &judged{judgment: &j, facts: &Facts{Application: "shop"}, findings: findingsOf(j.Findings)},
 		&releases:       &release{now: moment, facts: &Facts{Application: "shop"}},
 		&authorizations: &Request{Claims: map[string]any{"groups": []any{"sre"}, "a": map[string]any{"b": 1.0}}, Action: "judge"},
-		&constraints:    &configured{config: &Config{Metrics: []Metric{{}}}, caller: &Caller{}, metrics: listOf(metricClass, []Metric{{}})},
+		&constraints:    configuredBy(&Config{Metrics: []Metric{{}}, Logs: []Log{{}}}, &Caller{}),
 		&routes:         &Event{Type: "verdict", At: moment},
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -18,8 +18,13 @@ func thousand() *judged {
 	for i := range 1000 {
 		findings = append(findings, finding(fmt.Sprintf("signal-%04d", i), nil))
 	}
+	for i := range 16 { // as many logs as a config may have
+		for n := range 200 {
+			findings[i].Changes = append(findings[i].Changes, judge.Change{Kind: judge.New, Name: fmt.Sprintf("connection %d refused", n)})
+		}
+	}
 	j := judge.Judgment{Verdict: judge.Pass, Reasons: []string{"a"}, Findings: findings}
-	return &judged{judgment: &j, facts: &Facts{Application: strings.Repeat("a", 200)}, findings: listOf(findingClass, findings)}
+	return &judged{judgment: &j, facts: &Facts{Application: strings.Repeat("a", 200)}, findings: findingsOf(findings)}
 }
 
 // Expressions that would cost minutes, or all memory, without the limits. Each
@@ -34,6 +39,9 @@ func TestBombs(t *testing.T) {
 		{"two loops", nest(2), "takes more than 1000000 steps"},
 		{"five loops", nest(5), "takes more than 1000000 steps"},
 		{"the deepest loops", nest(60), "takes more than 1000000 steps"},
+		{"changes with changes", "findings.all(f, f.changes.all(c, findings.all(g, g.changes.all(d, c.id == d.id))))", "takes more than 1000000 steps"},
+		{"changes that nothing is asked of", "findings.all(f, findings.all(g, size(findings[0].changes) > 0))", "takes more than 1000000 steps"},
+		{"lists of changes", "size(findings.map(f, f.changes)) > 0", "cannot be part of another"},
 		{"a text that doubles", "['0123456789abcdef']" + double + "[0] == ''", "a text of 32768 bytes was put together, more than 16384"},
 		{"bytes that double", "[b'0123456789abcdef']" + double + "[0] == b''", "a text of 32768 bytes"},
 		{"a list that doubles", "[[1]]" + double + ".size() == 1", "cannot be part of another"},
@@ -109,6 +117,7 @@ func TestRoom(t *testing.T) {
 	for _, text := range []string{
 		"findings.exists(f, f.critical && f.high && has(f.pValue) && f.pValue < 0.01 && f.effect.estimate > 1.5)",
 		"findings.all(f, f.name.matches('^signal-[0-9]+$'))",
+		"findings.exists(f, f.changes.exists(c, c.kind == 'new' && c.severity in ['error', 'critical'] && c.name.contains('timeout') && c.canary.events > 3.0))",
 		"findings.filter(f, f.critical).size() >= 0 && findings.map(f, f.weight).exists(w, w > 0.0)",
 		strings.Repeat("verdict == 'PASS' && ", 150) + "true",
 		strings.Repeat("(", 50) + "true" + strings.Repeat(")", 50),
@@ -120,7 +129,7 @@ func TestRoom(t *testing.T) {
 		t.Logf("%.60s: %v in %d steps", text, got, steps)
 	}
 	// Every one of 200 findings with every other, as the limit promises.
-	given.findings = listOf(findingClass, given.judgment.Findings[:200])
+	given.findings = findingsOf(given.judgment.Findings[:200])
 	if _, steps, err := mustCompile(t, &decisions, "findings.all(f, findings.all(g, f.name == g.name || f.similar == g.similar))").
 		eval(t.Context(), &variables{decisions.root, given}); err != nil {
 		t.Errorf("after %d steps: %v", steps, err)

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types/ref"
 
 	"github.com/judged-dev/judged/judge"
 )
@@ -15,6 +16,9 @@ var (
 	classificationWords = []string{"unclear", "similar", "high", "low", "noData", "failed"}
 	kindWords           = []string{"gauge", "count", "ratio", "histogram"}
 	directionWords      = []string{"either", "increase", "decrease"}
+	changeWords         = []string{"new", "up", "lost", "down", "renamed", "slot-shift"}
+	severityWords       = []string{"ignored", "info", "warn", "error", "critical"}
+	levelWords          = []string{"", "debug", "info", "warn", "error", "critical"}
 	measureWords        = []string{"ratio", "difference", "rate-ratio", "tail-ratio", "spread-ratio"}
 )
 
@@ -33,8 +37,29 @@ func weight(s judge.Signal) float64 {
 	return s.Weight
 }
 
+// found is a finding with its changes, which are made into a list once and not each
+// time that a rule reads them.
+type found struct {
+	*judge.Finding
+
+	changes ref.Val
+}
+
+// findingsOf returns the findings as rules see them.
+func findingsOf(findings []judge.Finding) ref.Val {
+	all := make([]found, len(findings))
+	none := listOf(changeClass, []judge.Change(nil))
+	for i := range findings {
+		all[i] = found{&findings[i], none}
+		if changes := findings[i].Changes; len(changes) > 0 {
+			all[i].changes = listOf(changeClass, changes)
+		}
+	}
+	return listOf(findingClass, all)
+}
+
 func classified(name string, as judge.Classification) *field {
-	return flag(name, func(f *judge.Finding) bool { return f.Classification == as })
+	return flag(name, func(f *found) bool { return f.Classification == as })
 }
 
 var (
@@ -56,32 +81,52 @@ var (
 		number("events", func(s *judge.Summary) float64 { return s.Events }),
 		number("total", func(s *judge.Summary) float64 { return s.Total }),
 	)
+	tallyClass = newClass("Tally",
+		number("events", func(t *judge.Tally) float64 { return t.Events }),
+		number("exposure", func(t *judge.Tally) float64 {
+			if t.Exposure > 0 {
+				return t.Exposure
+			}
+			return math.NaN() // lines were counted, which have none
+		}),
+	)
+	changeClass = newClass("Change",
+		word("kind", changeWords, func(c *judge.Change) string { return string(c.Kind) }),
+		text("id", func(c *judge.Change) string { return c.ID }),
+		text("name", func(c *judge.Change) string { return c.Name }),
+		word("level", levelWords, func(c *judge.Change) string { return c.Level }),
+		text("logger", func(c *judge.Change) string { return c.Logger }),
+		word("severity", severityWords, func(c *judge.Change) string { return c.Severity.String() }),
+		part("baseline", tallyClass, func(c *judge.Change) *judge.Tally { return &c.Baseline }),
+		part("canary", tallyClass, func(c *judge.Change) *judge.Tally { return &c.Canary }),
+	)
 	findingClass = newClass("Finding",
-		text("name", func(f *judge.Finding) string { return f.Signal.Name }),
-		word("kind", kindWords, func(f *judge.Finding) string { return f.Signal.Kind.String() }),
-		text("unit", func(f *judge.Finding) string { return f.Signal.Unit }),
-		word("direction", directionWords, func(f *judge.Finding) string { return f.Signal.Direction.String() }),
-		flag("critical", func(f *judge.Finding) bool { return f.Signal.Critical }),
-		number("weight", func(f *judge.Finding) float64 { return weight(f.Signal) }),
-		text("judge", func(f *judge.Finding) string { return f.Judge }),
-		word("classification", classificationWords, func(f *judge.Finding) string { return classificationWord(f.Classification) }),
+		text("name", func(f *found) string { return f.Signal.Name }),
+		word("kind", kindWords, func(f *found) string { return f.Signal.Kind.String() }),
+		text("unit", func(f *found) string { return f.Signal.Unit }),
+		word("direction", directionWords, func(f *found) string { return f.Signal.Direction.String() }),
+		flag("critical", func(f *found) bool { return f.Signal.Critical }),
+		number("weight", func(f *found) float64 { return weight(f.Signal) }),
+		text("judge", func(f *found) string { return f.Judge }),
+		word("classification", classificationWords, func(f *found) string { return classificationWord(f.Classification) }),
 		classified("high", judge.High),
 		classified("low", judge.Low),
 		classified("similar", judge.Similar),
 		classified("unclear", judge.Unclear),
 		classified("noData", judge.NoData),
 		classified("failed", judge.Failed),
-		word("verdict", verdictWords, func(f *judge.Finding) string { return f.Verdict.String() }),
-		number("pValue", func(f *judge.Finding) float64 { return f.PValue }),
-		number("adjustedPValue", func(f *judge.Finding) float64 { return f.AdjustedPValue }),
-		number("effectiveN", func(f *judge.Finding) float64 { return f.EffectiveN }),
-		part("effect", effectClass, func(f *judge.Finding) *judge.Effect { return &f.Effect }),
-		part("baseline", summaryClass, func(f *judge.Finding) *judge.Summary { return &f.Baseline }),
-		part("canary", summaryClass, func(f *judge.Finding) *judge.Summary { return &f.Canary }),
-		given(count("needed", func(f *judge.Finding) int { return f.Needed }), func(f *judge.Finding) bool { return f.Needed > 0 }),
-		text("reason", func(f *judge.Finding) string { return f.Reason }),
-		of("warnings", cel.ListType(cel.StringType), func(f *judge.Finding) any { return f.Warnings }),
-		text("source", func(f *judge.Finding) string { return f.Evidence.Source }),
+		word("verdict", verdictWords, func(f *found) string { return f.Verdict.String() }),
+		number("pValue", func(f *found) float64 { return f.PValue }),
+		number("adjustedPValue", func(f *found) float64 { return f.AdjustedPValue }),
+		number("effectiveN", func(f *found) float64 { return f.EffectiveN }),
+		part("effect", effectClass, func(f *found) *judge.Effect { return &f.Effect }),
+		part("baseline", summaryClass, func(f *found) *judge.Summary { return &f.Baseline }),
+		part("canary", summaryClass, func(f *found) *judge.Summary { return &f.Canary }),
+		given(count("needed", func(f *found) int { return f.Needed }), func(f *found) bool { return f.Needed > 0 }),
+		text("reason", func(f *found) string { return f.Reason }),
+		of("warnings", cel.ListType(cel.StringType), func(f *found) any { return f.Warnings }),
+		text("source", func(f *found) string { return f.Evidence.Source }),
+		many("changes", changeClass, func(f *found) ref.Val { return f.changes }),
 	)
 )
 

@@ -148,6 +148,9 @@ func laneOf(c *judgedv1.CanaryConfig) string {
 	for _, m := range c.GetMetrics() {
 		names[m.GetSource()] = true
 	}
+	for _, l := range c.GetLogs() {
+		names[l.GetSource()] = true
+	}
 	if t := c.GetTraffic(); t != nil {
 		names[t.GetSource()] = true
 	}
@@ -313,15 +316,38 @@ func checkConfig(c *judgedv1.CanaryConfig) error {
 			return invalid("SCHEDULE", "config %q: the schedule has a malformed duration (seconds and nanos of different signs)", c.GetName())
 		}
 	}
-	for _, m := range c.GetMetrics() {
-		if !sourceName.MatchString(m.GetSource()) {
-			return invalid("SOURCE", "metric %q: %s", m.GetName(), notASourceName(m.GetSource()))
+	for _, l := range c.GetLogs() {
+		for _, p := range l.GetPins() {
+			if p.GetUntil() != nil && !p.GetUntil().IsValid() {
+				return invalid("PIN", "logs %q: the pin of %s ends at no moment between the years 1 and 9999", l.GetName(), p.GetTemplate())
+			}
 		}
 	}
-	if t := c.GetTraffic(); t != nil && !sourceName.MatchString(t.GetSource()) {
-		return invalid("SOURCE", "traffic: %s", notASourceName(t.GetSource()))
+	if problems := sourceProblems(c); len(problems) > 0 {
+		return invalid("SOURCE", "%s", problems[0])
 	}
 	return nil
+}
+
+// sourceProblems returns where a config names as a source what is no name: a path
+// or an address would be opened by the command line.
+func sourceProblems(c *judgedv1.CanaryConfig) []string {
+	var problems []string
+	check := func(what, source string) {
+		if !sourceName.MatchString(source) {
+			problems = append(problems, what+": "+notASourceName(source))
+		}
+	}
+	for _, m := range c.GetMetrics() {
+		check(fmt.Sprintf("metric %q", m.GetName()), m.GetSource())
+	}
+	for _, l := range c.GetLogs() {
+		check(fmt.Sprintf("logs %q", cmp.Or(l.GetName(), analysis.LogSignal)), l.GetSource())
+	}
+	if t := c.GetTraffic(); t != nil {
+		check("traffic", t.GetSource())
+	}
+	return problems
 }
 
 func notASourceName(source string) string {
@@ -329,10 +355,10 @@ func notASourceName(source string) string {
 }
 
 // checkPlan refuses a plan of which nothing can be asked. If only some
-// metrics cannot, the analysis says so in their findings and judges the rest.
+// signals cannot, the analysis says so in their findings and judges the rest.
 func checkPlan(p *analysis.Plan) error {
 	problems := planProblems(p)
-	if len(problems) < len(p.Signals) {
+	if len(problems) < len(p.Signals)+len(p.Logs) {
 		return nil
 	}
 	text := fmt.Sprintf("nothing of config %q can be asked: %s", p.Config.Name, strings.Join(problems, "; "))
@@ -347,6 +373,11 @@ func planProblems(p *analysis.Plan) []string {
 	for _, s := range p.Signals {
 		if s.Err != nil {
 			problems = append(problems, fmt.Sprintf("metric %q: %v", s.Metric.Name, s.Err))
+		}
+	}
+	for i := range p.Logs {
+		if l := &p.Logs[i]; l.Err != nil {
+			problems = append(problems, fmt.Sprintf("logs %q: %v", l.Log.Name, l.Err))
 		}
 	}
 	return problems

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -449,6 +450,17 @@ func constrained(c analysis.Config) policy.Config {
 	for _, m := range c.Metrics {
 		out.Metrics = append(out.Metrics, policy.Metric{Signal: m.Signal, Source: m.Source, Query: m.Query, Total: m.Total, Judge: m.Judge, Pods: m.Pods})
 	}
+	for i := range c.Logs {
+		l := &c.Logs[i]
+		share := l.Share
+		if share == 0 {
+			share = math.NaN() // nobody knows it
+		}
+		out.Logs = append(out.Logs, policy.Log{
+			Signal: l.Signal, Source: l.Source, Query: l.Query, Tolerance: l.Tolerance,
+			Ratio: l.Ratio, Share: share, SilenceFails: l.SilenceFails, LevelsOnly: l.Severity.LevelsOnly,
+		})
+	}
 	return out
 }
 
@@ -463,14 +475,7 @@ func (s *configService) ValidateConfig(ctx context.Context, request *connect.Req
 		response.Problems = problemsOf(err)
 		return connect.NewResponse(response), nil
 	}
-	for _, m := range c.GetMetrics() {
-		if !sourceName.MatchString(m.GetSource()) {
-			response.Problems = append(response.Problems, fmt.Sprintf("metric %q: %s", m.GetName(), notASourceName(m.GetSource())))
-		}
-	}
-	if t := c.GetTraffic(); t != nil && !sourceName.MatchString(t.GetSource()) {
-		response.Problems = append(response.Problems, "traffic: "+notASourceName(t.GetSource()))
-	}
+	response.Problems = append(response.Problems, sourceProblems(c)...)
 	response.Problems = append(response.Problems, s.policyProblems(ctx, c, wire.Config(c))...)
 	if len(response.GetProblems()) > 0 {
 		return connect.NewResponse(response), nil
@@ -513,9 +518,15 @@ func (s *configService) plan(c analysis.Config, response *judgedv1.ValidateConfi
 			if _, err := s.sources.Provider(signal.Metric.Source); err != nil {
 				response.Problems = append(response.Problems, fmt.Sprintf("metric %q: %v", signal.Metric.Name, err))
 			}
-			response.Queries = append(response.Queries, planned(signal.Metric, [...]string{
-				signal.Metric.Query, signal.Metric.Query, signal.Metric.Total, signal.Metric.Total,
-			})...)
+			m := &signal.Metric
+			response.Queries = append(response.Queries, planned(m.Name, m.Source, m.Query, m.Query, m.Total, m.Total)...)
+		}
+		for i := range p.Logs {
+			l := &p.Logs[i].Log
+			if _, err := s.sources.LogProvider(l.Source); err != nil {
+				response.Problems = append(response.Problems, fmt.Sprintf("logs %q: %v", l.Name, err))
+			}
+			response.Queries = append(response.Queries, planned(l.Name, l.Source, l.Query, l.Query)...)
 		}
 		return nil
 	}
@@ -524,16 +535,22 @@ func (s *configService) plan(c analysis.Config, response *judgedv1.ValidateConfi
 		if signal.Err != nil {
 			continue
 		}
-		response.Queries = append(response.Queries, planned(signal.Metric, signal.Queries)...)
+		response.Queries = append(response.Queries, planned(signal.Metric.Name, signal.Metric.Source, signal.Queries[:]...)...)
+	}
+	for i := range p.Logs {
+		if l := &p.Logs[i]; l.Err == nil {
+			response.Queries = append(response.Queries, planned(l.Log.Name, l.Log.Source, l.Queries[:]...)...)
+		}
 	}
 	return nil
 }
 
-func planned(m analysis.Metric, queries [4]string) []*judgedv1.PlannedQuery {
+// planned returns the queries of a signal, by their sides.
+func planned(signal, source string, queries ...string) []*judgedv1.PlannedQuery {
 	var out []*judgedv1.PlannedQuery
 	for side, q := range queries {
 		if q != "" {
-			out = append(out, &judgedv1.PlannedQuery{Metric: m.Name, Side: analysis.Side(side).String(), Source: m.Source, Query: q})
+			out = append(out, &judgedv1.PlannedQuery{Metric: signal, Side: analysis.Side(side).String(), Source: source, Query: q})
 		}
 	}
 	return out

@@ -265,6 +265,10 @@ func (r refusal) write(w http.ResponseWriter, request *http.Request, err error) 
 		d.write(w, e)
 		return
 	}
+	if isOTLP(request) {
+		writeOTLPStatus(w, request, statusOf(e.Code()), e)
+		return
+	}
 	if isREST(request) {
 		writeStatus(w, e)
 		return

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/judged-dev/judged/analysis"
+	"github.com/judged-dev/judged/logs/mine"
 	"github.com/judged-dev/judged/server"
 )
 
@@ -71,6 +72,15 @@ func FuzzHandler(f *testing.F) {
 	seed("GET", "/v1/configs/c:diff?from=1&to=2", "", "", "")
 	seed("GET", "/v1/configs:export?names=c&names=d", "", "", "")
 	seed("POST", "/v1/configs:import", "application/json", "", fmt.Sprintf(`{"texts": [%q, %q], "dryRun": true, "comment": "\u0000"}`, shopYAML, shopYAML))
+	logging, err := protojson.Marshal(logsConfig("v2", nil))
+	if err != nil {
+		f.Fatal(err)
+	}
+	seed("POST", "/v1/analyses", "application/json", "", `{"inline": `+string(logging)+`}`)
+	seed("POST", "/v1/configs", "application/json", "", `{"config": `+strings.Replace(string(logging), `"lines"`, `"/etc"`, 1)+`}`)
+	seed("POST", "/v1/pins", "application/json", "", `{"application": "shop", "pin": {"template": "0123456789abcdef", "as": "SEVERITY_IGNORED", "until": "2999-12-01T00:00:00Z", "note": "\u0000"}, "rescoreDays": 90}`)
+	seed("GET", "/v1/pins?application=shop", "", "", "")
+	seed("DELETE", "/v1/pins/0123456789abcdef?application=shop&rescoreDays=1&pageToken=YWJj", "", "", "")
 	seed("GET", "/v1/audit?caller=a&object=b&pageToken=YWJj", "", "", "")
 	seed("GET", "/v1/deliveries?dead=true", "", "", "")
 	seed("POST", "/v1/deliveries/a%2Fb:retry", "application/json", "", `{}`)
@@ -84,6 +94,7 @@ func FuzzHandler(f *testing.F) {
 
 	sources := analysis.NewSources()
 	sources.Use("shop", harmless, source{levels})
+	sources.UseLogs("lines", lines, mine.Reading(&written{}, analysis.MineOptions()))
 	s, err := server.New(server.Options{Sources: sources, Limits: server.Limits{
 		RequestBytes: 1 << 20, LiveAnalyses: 20, Looks: 2,
 	}})

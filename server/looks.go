@@ -19,6 +19,8 @@ import (
 	"github.com/judged-dev/judged/internal/store"
 	"github.com/judged-dev/judged/internal/wire"
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/logs/mine"
+	"github.com/judged-dev/judged/logs/providers/otlp"
 	"github.com/judged-dev/judged/metrics"
 	"github.com/judged-dev/judged/metrics/transcript"
 	"github.com/judged-dev/judged/policy"
@@ -30,6 +32,8 @@ type looker struct {
 	store     *store.Store
 	sources   *analysis.Sources
 	calendars map[string]policy.Calendar
+	pins      *pins
+	rescorer  *rescorer
 	herald    *herald
 	hub       *hub
 	telemetry *telemetry
@@ -38,9 +42,15 @@ type looker struct {
 	timeout   time.Duration
 	now       func() time.Time
 	log       *slog.Logger
+	// mining has a place for each look at logs that is taken at the same time.
+	mining chan struct{}
 }
 
 const lookKind = "look"
+
+// maxMining bounds the looks at logs that are taken at the same time: what they
+// count of one side of one log takes up to 16 MiB.
+const maxMining = 16
 
 // A last look that found no source is tried again, for there is none after it
 // that could mend it. An analysis of a past window is not: its caller waits for
@@ -76,7 +86,7 @@ func (l *looker) take(ctx context.Context, t store.Task) error {
 		return l.store.Done(ctx, t.Lease)
 	}
 	started := time.Now()
-	taken, err := l.look(ctx, before.state, points)
+	taken, err := l.look(otlp.WithTenant(ctx, row.Tenant), row.Tenant, before.state, points)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause // the lease is lost, or this replica stops: the look is another's
 	}
@@ -98,6 +108,9 @@ func (l *looker) take(ctx context.Context, t store.Task) error {
 	}
 	defer l.hub.changed(row.ID)
 	l.herald.wake(change.Tasks)
+	if ended(taken.after.GetState()) {
+		l.catchUp(ctx, row.Tenant, taken.after)
+	}
 	if taken.row == nil {
 		return nil
 	}
@@ -130,8 +143,19 @@ type taken struct {
 	row      *store.Look        // nil if no look was taken
 }
 
+// catchUp heeds what was said of templates while the last look was taken: too late
+// for the look, and too early for the analysis to be among those that had ended.
+func (l *looker) catchUp(ctx context.Context, tenant string, a *judgedv1.Analysis) {
+	if len(a.GetConfig().GetLogs()) == 0 {
+		return
+	}
+	if err := l.rescorer.catchUp(ctx, tenant, a); err != nil {
+		l.log.LogAttrs(ctx, slog.LevelWarn, "not judged again by what was said during the last look", slog.String("id", a.GetId()), slog.Any("error", err))
+	}
+}
+
 // look takes the analysis' next look.
-func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte) (taken, error) {
+func (l *looker) look(ctx context.Context, tenant string, a *judgedv1.Analysis, points [][]byte) (taken, error) {
 	now := l.now()
 	after := shallow(a)
 	after.UpdateTime = timestamppb.New(now)
@@ -151,6 +175,13 @@ func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte
 			return taken{}, fmt.Errorf("analysis %s: its recording: %w", a.GetId(), err)
 		}
 	}
+	after.Pins = nil
+	if len(config.Logs) > 0 {
+		if after.Pins, err = l.pins.of(ctx, tenant, config.Application); err != nil {
+			return taken{}, err
+		}
+		config = wire.Pinned(config, after.GetPins())
+	}
 	result := l.judge(fetch.WithOwner(ctx, a.GetId()), config, line, k, heard)
 	verdict := result.Verdict
 	if k == line.Looks() && verdict == judge.Error && waits(result) && mayRetry(a, line.Due(k), now) {
@@ -160,7 +191,7 @@ func (l *looker) look(ctx context.Context, a *judgedv1.Analysis, points [][]byte
 		return taken{after: after}, nil
 	}
 	if verdict == judge.Pass {
-		l.hold(ctx, result, config, a.GetConfig().GetWindows())
+		hold(ctx, result, config, a.GetConfig().GetWindows(), l.calendars, l.now())
 	}
 	judgment := wire.ResultProto(result, l.version)
 	legible(judgment.ProtoReflect())
@@ -199,8 +230,19 @@ func (l *looker) judge(ctx context.Context, config analysis.Config, line analysi
 	}()
 	ctx, cancel := context.WithTimeoutCause(ctx, l.timeout, fmt.Errorf("it took longer than %v, which is this server's limit", l.timeout))
 	defer cancel()
+	if len(config.Logs) > 0 {
+		select {
+		case l.mining <- struct{}{}:
+			defer func() { <-l.mining }()
+		case <-ctx.Done():
+			return noJudgment(config, line.Seen(k), line.History, context.Cause(ctx))
+		}
+	}
+	clean := config.Clean()
 	sources := l.sources.Through(func(name string, s metrics.Source) metrics.Source {
 		return heard.Through(name, l.telemetry.traced(name, s))
+	}).MinedThrough(func(name string, read mine.Read) mine.Read {
+		return heard.Mined(name, analysis.MineOptions(), clean, l.telemetry.mined(name, read))
 	})
 	plan, err := line.Plan(config, sources, k)
 	if err == nil {
@@ -263,16 +305,16 @@ func waits(r *analysis.Result) bool {
 	return false
 }
 
-// hold takes a PASS back while no release may go on.
-func (l *looker) hold(ctx context.Context, r *analysis.Result, config analysis.Config, w *judgedv1.DeploymentWindows) {
+// hold takes a PASS back that is said at a moment at which no release may go on.
+func hold(ctx context.Context, r *analysis.Result, config analysis.Config, w *judgedv1.DeploymentWindows, calendars map[string]policy.Calendar, at time.Time) {
 	if len(w.GetAllow())+len(w.GetDeny()) == 0 {
 		return
 	}
-	windows, err := policy.CompileWindows(w.GetAllow(), w.GetDeny(), l.calendars)
+	windows, err := policy.CompileWindows(w.GetAllow(), w.GetDeny(), calendars)
 	var why string
 	if err == nil {
 		var opening policy.Opening
-		opening, err = windows.At(ctx, l.now(), policy.Facts{Application: config.Application, Config: config.Name})
+		opening, err = windows.At(ctx, at, policy.Facts{Application: config.Application, Config: config.Name})
 		if err == nil && opening.Open {
 			return
 		}

@@ -45,6 +45,8 @@ type Options struct {
 	Retention Retention
 	// Kayenta fits Kayenta's interface to its clients.
 	Kayenta Kayenta
+	// Receive takes what OpenTelemetry pushes; nil does not.
+	Receive *Receive
 
 	// Sources are the backends that configs can name. Callers choose among
 	// them and can reach no other. The server does not close them.

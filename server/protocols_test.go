@@ -227,8 +227,8 @@ func TestReflection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(services) != 4 {
-		t.Errorf("got %v, want the four services", services)
+	if len(services) != 5 {
+		t.Errorf("got %v, want the five services", services)
 	}
 	files, err := stream.FileContainingSymbol("judged.v1.JudgeService")
 	if err != nil || len(files) == 0 {

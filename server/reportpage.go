@@ -45,6 +45,9 @@ func writeReport(page *bytes.Buffer, a *judgedv1.Analysis) error {
 	if trouble := a.GetTrouble(); trouble != "" {
 		page.WriteString("trouble: " + trouble + "\n")
 	}
+	if again := a.GetRescored(); again != nil {
+		page.WriteString("judged again with the feedback since then, " + again.GetSummary() + "\nBelow is what was judged first.\n")
+	}
 	page.WriteString("\n")
 	if a.GetJudgment() == nil {
 		page.WriteString("No look has been taken yet.\n")

@@ -117,11 +117,15 @@ var httpStatus = map[connect.Code]int{
 
 // writeStatus writes e as a google.rpc.Status, the form of all REST errors.
 func writeStatus(w http.ResponseWriter, e *connect.Error) {
+	writeJSON(w, statusOf(e.Code()), statusProto(e))
+}
+
+func statusProto(e *connect.Error) *status.Status {
 	s := &status.Status{Code: int32(e.Code()), Message: e.Message()}
 	for _, d := range e.Details() {
 		s.Details = append(s.Details, &anypb.Any{TypeUrl: "type.googleapis.com/" + d.Type(), Value: d.Bytes()})
 	}
-	writeJSON(w, statusOf(e.Code()), s)
+	return s
 }
 
 func statusOf(code connect.Code) int {
@@ -139,5 +143,5 @@ func writeJSON(w http.ResponseWriter, code int, s *status.Status) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Del("Content-Length")
 	w.WriteHeader(code)
-	_, _ = w.Write(text) // the caller is gone if this fails
+	_, _ = w.Write(text) //nolint:gosec // JSON, by its type; the caller is gone if this fails
 }

@@ -31,6 +31,8 @@ type Server struct {
 	owns    bool // the store
 	hub     *hub
 	work    []*schedule.Worker
+	// receiver takes what is pushed, nil without Options.Receive.
+	receiver *receiver
 
 	mu      sync.Mutex
 	stop    context.CancelFunc // of the work, nil before Start
@@ -60,14 +62,16 @@ func New(o Options) (*Server, error) {
 	})
 	s.hub = newHub(s.store, o.Logger)
 	s.health = newHealth(s.store.Check, judgedv1connect.JudgeServiceName, judgedv1connect.AnalysisServiceName,
-		judgedv1connect.ConfigServiceName, judgedv1connect.AdminServiceName)
+		judgedv1connect.ConfigServiceName, judgedv1connect.FeedbackServiceName, judgedv1connect.AdminServiceName)
 	g := &guard{
 		authenticator: o.Authenticator, authorization: o.Authorization, quota: o.Quota, store: s.store, now: o.Now, log: o.Logger, refused: telemetry.refuse,
 	}
 	h := &herald{Notifications: o.Notifications, store: s.store, now: o.Now, log: o.Logger, sent: telemetry.delivered}
+	said := &pins{store: s.store, now: o.Now}
+	again := &rescorer{store: s.store, pins: said, calendars: o.Calendars, version: o.Version, now: o.Now}
 	l := &looker{
-		store: s.store, sources: o.Sources, calendars: o.Calendars, herald: h, hub: s.hub, telemetry: telemetry, version: o.Version, replica: o.Replica,
-		timeout: o.Limits.AnalysisTimeout, now: o.Now, log: o.Logger,
+		store: s.store, pins: said, rescorer: again, sources: o.Sources, calendars: o.Calendars, herald: h, hub: s.hub, telemetry: telemetry, version: o.Version, replica: o.Replica,
+		timeout: o.Limits.AnalysisTimeout, now: o.Now, log: o.Logger, mining: make(chan struct{}, maxMining),
 	}
 	looks := schedule.New(schedule.Options{Kind: lookKind, Queue: s.store, Do: l.take, Limit: o.Limits.Looks, Now: o.Now, Log: o.Logger})
 	h.worker = schedule.New(schedule.Options{
@@ -114,6 +118,9 @@ func New(o Options) (*Server, error) {
 		},
 		func() (string, http.Handler) { return judgedv1connect.NewConfigServiceHandler(configs, rpc) },
 		func() (string, http.Handler) {
+			return judgedv1connect.NewFeedbackServiceHandler(&feedbackService{pins: said, rescorer: again, guard: g, now: o.Now}, rpc)
+		},
+		func() (string, http.Handler) {
 			return judgedv1connect.NewAdminServiceHandler(&adminService{store: s.store, guard: g, worker: h.worker}, rpc)
 		},
 	} {
@@ -135,6 +142,11 @@ func New(o Options) (*Server, error) {
 	g.refusal = refusal
 	mux.Handle(eventsPath, analyses.events(refusal, o.keepAlive))
 	mux.Handle(reportPath, analyses.report(refusal))
+	if o.Receive != nil {
+		if s.receiver, err = receive(mux, g, refusal, telemetry, o); err != nil {
+			return nil, fmt.Errorf("server: set up the receiving of logs: %w", err)
+		}
+	}
 	outer := http.NewServeMux()
 	outer.Handle("/", g.wrap(newGate(sameOrigin(mux, refusal), refusal, o.Limits, telemetry.refuse)))
 	s.health.mount(outer, connect.WithReadMaxBytes(4<<10))
@@ -253,8 +265,12 @@ func (s *Server) Close() error {
 		stop()
 	}
 	s.working.Wait()
-	if s.owns {
-		return s.store.Close()
+	var errs []error
+	if s.receiver != nil {
+		errs = append(errs, s.receiver.Close())
 	}
-	return nil
+	if s.owns {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/judged-dev/judged/internal/notify"
 	"github.com/judged-dev/judged/internal/schedule"
 	"github.com/judged-dev/judged/internal/store"
+	"github.com/judged-dev/judged/logs/mine"
 	"github.com/judged-dev/judged/metrics"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
 )
@@ -34,6 +35,7 @@ type telemetry struct {
 	page       http.Handler
 	rpc        connect.Interceptor
 	tracer     trace.Tracer
+	meter      metric.Meter
 	verdicts   metric.Int64Counter
 	duration   metric.Float64Histogram
 	late       metric.Float64Histogram
@@ -41,6 +43,7 @@ type telemetry struct {
 	refused    metric.Int64Counter
 	deliveries metric.Int64Counter
 	asked      metric.Float64Histogram
+	lines      metric.Int64Counter
 
 	mu      sync.Mutex
 	workers []*schedule.Worker
@@ -59,6 +62,7 @@ func newTelemetry(o Options, s *store.Store) (*telemetry, error) {
 	t := &telemetry{
 		page:   promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 8}),
 		tracer: o.Tracer.Tracer("github.com/judged-dev/judged/server"),
+		meter:  meter,
 	}
 	t.rpc, err = otelconnect.NewInterceptor(otelconnect.WithMeterProvider(provider), otelconnect.WithTracerProvider(o.Tracer),
 		otelconnect.WithPropagator(propagation.TraceContext{}), otelconnect.WithTrustRemote())
@@ -72,6 +76,7 @@ func newTelemetry(o Options, s *store.Store) (*telemetry, error) {
 		{&t.verdicts, "judged.verdicts", "Judgments by verdict. Origin is judge for samples that callers brought along, analysis for looks."},
 		{&t.failures, "judged.source.failures", "Signals that could not be judged, by the source they were asked of."},
 		{&t.refused, "judged.requests.refused", "Calls refused before they were read: all places taken, not authenticated, over the caller's quota."},
+		{&t.lines, "judged.source.lines", "Lines of logs read, by source."},
 		{&t.deliveries, "judged.deliveries", "Notifications sent, by channel and outcome."},
 	} {
 		if *c.counter, err = meter.Int64Counter(c.name, metric.WithDescription(c.description)); err != nil {
@@ -197,6 +202,23 @@ func (s traced) Query(ctx context.Context, q metrics.Query) (metrics.Result, err
 		span.SetStatus(codes.Error, outcomeWord(err))
 	}
 	return r, err
+}
+
+// mined makes a span of every read of logs, and measures the source.
+func (t *telemetry) mined(name string, read mine.Read) mine.Read {
+	return func(ctx context.Context, expr string, window metrics.Window) (*mine.Miner, error) {
+		ctx, span := t.tracer.Start(ctx, "read", trace.WithAttributes(attribute.String("source", name), attribute.Float64("seconds", window.Duration().Seconds())))
+		defer span.End()
+		started := time.Now()
+		m, err := read(ctx, expr, window)
+		t.answered(name, time.Since(started), err)
+		if err != nil {
+			span.SetStatus(codes.Error, outcomeWord(err))
+			return nil, err
+		}
+		t.lines.Add(ctx, int64(m.Lines), metric.WithAttributes(attribute.String("source", name)))
+		return m, nil
+	}
 }
 
 // delivered counts a notification.

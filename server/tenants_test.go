@@ -98,7 +98,8 @@ func methods() []protoreflect.MethodDescriptor {
 	var all []protoreflect.MethodDescriptor
 	for _, file := range []protoreflect.FileDescriptor{
 		judgedv1.File_judged_v1_judge_service_proto, judgedv1.File_judged_v1_analysis_service_proto,
-		judgedv1.File_judged_v1_config_service_proto, judgedv1.File_judged_v1_admin_service_proto,
+		judgedv1.File_judged_v1_config_service_proto, judgedv1.File_judged_v1_feedback_service_proto,
+		judgedv1.File_judged_v1_admin_service_proto,
 	} {
 		for s := range file.Services().Len() {
 			for m := range file.Services().Get(s).Methods().Len() {
@@ -145,6 +146,9 @@ func calls(e estate) map[string]methodCall {
 		"DiffRevisions":   {&judgedv1.DiffRevisionsRequest{Name: e.config, From: 1, To: 2}, "configs.diff", connect.CodeNotFound},
 		"ExportConfigs":   {&judgedv1.ExportConfigsRequest{}, "configs.export", 0},
 		"ImportConfigs":   {&judgedv1.ImportConfigsRequest{Texts: []string{text}}, "configs.import", 0},
+		"SetPin":          {&judgedv1.SetPinRequest{Application: "shop", Pin: ignored(pinnedTemplate)}, "feedback.set", 0},
+		"ListPins":        {&judgedv1.ListPinsRequest{Application: "shop"}, "feedback.list", 0},
+		"DeletePin":       {&judgedv1.DeletePinRequest{Application: "shop", Template: pinnedTemplate}, "feedback.delete", 0},
 		"ListAuditEvents": {&judgedv1.ListAuditEventsRequest{}, "audit.list", 0},
 		"ListDeliveries":  {&judgedv1.ListDeliveriesRequest{}, "deliveries.list", 0},
 		"RetryDelivery":   {&judgedv1.RetryDeliveryRequest{Id: e.delivery}, "deliveries.retry", connect.CodeNotFound},
@@ -214,7 +218,7 @@ func (i *instance) ways(t testing.TB, m protoreflect.MethodDescriptor, message p
 	case rule.GetDelete() != "":
 		verb, pattern = http.MethodDelete, rule.GetDelete()
 	}
-	for _, name := range []string{"id", "name"} {
+	for _, name := range []string{"id", "name", "template"} {
 		if strings.Contains(pattern, "{"+name+"}") {
 			pattern = strings.Replace(pattern, "{"+name+"}", url.PathEscape(fields[name].(string)), 1)
 			delete(fields, name)
@@ -245,6 +249,9 @@ func (i *instance) ways(t testing.TB, m protoreflect.MethodDescriptor, message p
 // marked says nothing about its tenant but this word, wherever there is room.
 const marked = "alphasecret"
 
+// pinnedTemplate is the template of each tenant's pin.
+const pinnedTemplate = "0123456789abcdef"
+
 // settle gives the tenant of an instance one of everything.
 func settle(t testing.TB, i *instance) estate {
 	t.Helper()
@@ -257,6 +264,11 @@ func settle(t testing.TB, i *instance) estate {
 	}
 	c.Description = marked + " again"
 	if _, err := i.configs.UpdateConfig(t.Context(), connect.NewRequest(&judgedv1.UpdateConfigRequest{Config: c, ExpectedRevision: 1})); err != nil {
+		t.Fatal(err)
+	}
+	pin := ignored(pinnedTemplate)
+	pin.Note = marked
+	if _, err := i.feedback().SetPin(t.Context(), connect.NewRequest(&judgedv1.SetPinRequest{Application: "shop", Pin: pin})); err != nil {
 		t.Fatal(err)
 	}
 	e.analysis = i.begin(t, &judgedv1.StartAnalysisRequest{
@@ -284,7 +296,7 @@ func snapshot(t testing.TB, i *instance, e estate) string {
 	var all []string
 	for name, c := range calls(e) {
 		switch name {
-		case "GetAnalysis", "ListAnalyses", "ListLooks", "GetRecording", "GetConfig", "ListConfigs", "ListRevisions", "ExportConfigs", "ListDeliveries":
+		case "GetAnalysis", "ListAnalyses", "ListLooks", "GetRecording", "GetConfig", "ListConfigs", "ListRevisions", "ExportConfigs", "ListDeliveries", "ListPins":
 			for _, m := range methods() {
 				if string(m.Name()) == name {
 					all = append(all, name+" "+i.ways(t, m, c.message)["Connect"].text)

@@ -135,11 +135,18 @@ func (c analysesGetCommand) Run(ctx context.Context, w world) error {
 			return err
 		}
 		fmt.Fprintln(w.stdout)
+		if a.GetRescored() != nil {
+			fmt.Fprintln(w.stdout, "As it was judged, which is what deployers got:")
+		}
 	case a.GetJudgment() == nil:
 		return fmt.Errorf("analysis %s has no judgment yet: its first look is due at %s", a.GetId(), moment(a.GetNextLookTime()))
 	}
 	o := output{Format: c.Format}
-	return o.print(w, wire.Result(a.GetJudgment()))
+	if err := o.print(w, wire.Result(a.GetJudgment())); err != nil || c.Format != "text" || a.GetRescored() == nil {
+		return err
+	}
+	fmt.Fprintln(w.stdout, "\nWith the feedback since then:")
+	return o.print(w, wire.Result(a.GetRescored()))
 }
 
 // printAnalysis prints where an analysis is in its life, what there is of it.
@@ -154,6 +161,7 @@ func printAnalysis(w world, a *judgedv1.Analysis) error {
 		{"next look", moment(a.GetNextLookTime())},
 		{"expires", expiry(a)},
 		{"ended", moment(a.GetEndTime())},
+		{"judged again", judgedAgain(a)},
 		{"cancelled", strings.TrimSpace(a.GetCanceledBy() + " " + a.GetCancelReason())},
 		{"trouble", a.GetTrouble()},
 		{"labels", labelsOf(a)},
@@ -163,6 +171,21 @@ func printAnalysis(w world, a *judgedv1.Analysis) error {
 		}
 	}
 	return out.flush()
+}
+
+// judgedAgain says what feedback made of the verdict, which stays what it was.
+func judgedAgain(a *judgedv1.Analysis) string {
+	if a.GetRescored() == nil {
+		return ""
+	}
+	said := a.GetRescoredBy()
+	text := fmt.Sprintf("%s, was %s: template %s", verdictOf(a.GetRescored()), verdictOf(a.GetJudgment()), said.GetPin().GetTemplate())
+	if said.GetDeleted() {
+		text += " is not pinned any more"
+	} else {
+		text += " is pinned as " + severityWord(said.GetPin().GetAs())
+	}
+	return strings.TrimSpace(text + ", " + moment(said.GetTime()) + " " + said.GetBy())
 }
 
 func windowOf(w *judgedv1.Window) string {

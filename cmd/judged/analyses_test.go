@@ -107,8 +107,10 @@ metrics:
 
 func startServer(t *testing.T, o server.Options, gate chan struct{}) string {
 	t.Helper()
-	o.Sources = analysis.NewSources()
-	o.Sources.Use("shop", secret, shopSource{gate})
+	if o.Sources == nil {
+		o.Sources = analysis.NewSources()
+		o.Sources.Use("shop", secret, shopSource{gate})
+	}
 	o.Version, o.Grace = version(), 100*time.Millisecond
 	s, err := server.New(o)
 	if err != nil {

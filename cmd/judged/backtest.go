@@ -7,12 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
-	"golang.org/x/term"
-
-	"github.com/judged-dev/judged/judge"
 	"github.com/judged-dev/judged/replay/backtest"
 	"github.com/judged-dev/judged/report"
 )
@@ -77,7 +73,9 @@ func (c backtestCommand) Run(ctx context.Context, w world) error {
 		}
 	}
 	bar := newProgressBar(w)
-	o.Progress = bar.show
+	o.Progress = func(p backtest.Progress) {
+		bar.show(p.Read, p.Total, func(elapsed time.Duration) string { return casesSoFar(p.Cases, elapsed) })
+	}
 	r, err := backtest.Run(ctx, c.Cases, o)
 	bar.clear()
 	if wrote := done(); wrote != nil {
@@ -147,60 +145,11 @@ func (c backtestCommand) printReport(to io.Writer, r *backtest.Report, w world) 
 	}
 }
 
-// progressBar draws on a terminal's standard error; elsewhere it does nothing.
-type progressBar struct {
-	to          io.Writer // nil if there is no terminal
-	now         func() time.Time
-	ascii       bool
-	began, last time.Time
-}
-
-// redrawn is how often people see a difference.
-const redrawn = 100 * time.Millisecond
-
-func newProgressBar(w world) *progressBar {
-	b := &progressBar{now: w.now, began: w.now()}
-	if f, ok := w.stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) && w.getenv("TERM") != "dumb" {
-		b.to, b.ascii = f, report.DetectText(f, w.getenv).ASCII
-	}
-	return b
-}
-
-func (b *progressBar) show(p backtest.Progress) {
-	now := b.now()
-	if b.to == nil || now.Sub(b.last) < redrawn {
-		return
-	}
-	b.last = now
-	fmt.Fprint(b.to, "\r\x1b[K"+b.text(p, now.Sub(b.began)))
-}
-
-// text is "42% ████████░░░░░░░░░░░░ 3120 cases, 6100/s, 12 seconds left".
-func (b *progressBar) text(p backtest.Progress, elapsed time.Duration) string {
-	text := ""
-	share := 0.0
-	if p.Total > 0 {
-		const cells = 20
-		share = min(float64(p.Read)/float64(p.Total), 1)
-		full, empty := "█", "░"
-		if b.ascii {
-			full, empty = "#", "."
-		}
-		done := int(share * cells)
-		text = fmt.Sprintf("%3.0f%% %s%s ", 100*share, strings.Repeat(full, done), strings.Repeat(empty, cells-done))
-	}
-	text += fmt.Sprintf("%d cases", p.Cases)
+// casesSoFar is "3120 cases, 6100/s".
+func casesSoFar(cases int, elapsed time.Duration) string {
+	text := fmt.Sprintf("%d cases", cases)
 	if elapsed >= time.Second {
-		text += fmt.Sprintf(", %.0f/s", float64(p.Cases)/elapsed.Seconds())
-		if share > 0 && share < 1 {
-			text += ", " + judge.FormatWait(time.Duration(float64(elapsed)*(1-share)/share)) + " left"
-		}
+		text += fmt.Sprintf(", %.0f/s", float64(cases)/elapsed.Seconds())
 	}
 	return text
-}
-
-func (b *progressBar) clear() {
-	if b.to != nil && !b.last.IsZero() {
-		fmt.Fprint(b.to, "\r\x1b[K")
-	}
 }

@@ -58,9 +58,27 @@ func TestProgressText(t *testing.T) {
 		{backtest.Progress{Cases: 500, Read: 1, Total: 4}, 10 * time.Second, " 25% #####............... 500 cases, 50/s, 30 seconds left"},
 		{backtest.Progress{Cases: 500, Read: 4, Total: 4}, 10 * time.Second, "100% #################### 500 cases, 50/s"},
 	} {
-		if got := b.text(c.progress, c.elapsed); got != c.want {
+		if got := b.text(c.progress.Read, c.progress.Total, casesSoFar(c.progress.Cases, c.elapsed), c.elapsed); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
+	}
+}
+
+// A line of the bar never breaks: what breaks cannot be taken back.
+func TestProgressBarFitsTheTerminal(t *testing.T) {
+	var out strings.Builder
+	now := time.Unix(100, 0)
+	b := &progressBar{to: &out, columns: func() int { return 30 }, now: func() time.Time { return now }}
+	b.show(1, 2, func(time.Duration) string { return strings.Repeat("x", 100) })
+	if got, want := out.String(), "\r\x1b[K 50% ██████████░░░░░░░░░░ xxx"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	now = now.Add(redrawn / 2)
+	b.show(2, 2, func(time.Duration) string { t.Error("drawn again too soon"); return "" })
+	out.Reset()
+	b.clear()
+	if got, want := out.String(), "\r\x1b[K"; got != want {
+		t.Errorf("clear: got %q, want %q", got, want)
 	}
 }
 

@@ -13,7 +13,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/judged-dev/judged/judge"
-	_ "github.com/judged-dev/judged/metrics/providers/all" // links every driver
+	_ "github.com/judged-dev/judged/logs/providers/all"    // links every driver of logs
+	_ "github.com/judged-dev/judged/metrics/providers/all" // and of metrics
 	_ "github.com/judged-dev/judged/replay"                // the "recording" provider
 )
 
@@ -41,6 +42,7 @@ func system() world {
 type commands struct {
 	Run       runCommand       `cmd:"" help:"Judge a release: ask the sources of a config and compare both sides."`
 	Judge     judgeCommand     `cmd:"" help:"Judge samples from standard input or a file."`
+	Logs      logsCommand      `cmd:"" help:"Templates of logs, and what a canary logs that the baseline does not."`
 	Lint      lintCommand      `cmd:"" help:"Check a config and say what it would ask of whom."`
 	Backtest  backtestCommand  `cmd:"" help:"Measure judges on labelled cases: false alarms and detections."`
 	Calibrate calibrateCommand `cmd:"" help:"Measure a config's false alarms on healthy time and find the margins it needs."`
@@ -49,6 +51,7 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Run analyses to their end, and answer over gRPC, Connect and HTTP."`
 	Analyses  analysesCommand  `cmd:"" help:"Start, follow and list the analyses of a server."`
 	Configs   configsCommand   `cmd:"" help:"Keep configs on a server."`
+	Feedback  feedbackCommand  `cmd:"" help:"Say what log templates are, and judge past analyses again by it."`
 	Token     tokenCommand     `cmd:"" help:"Make a token for a server's callers."`
 	Policy    policyCommand    `cmd:"" help:"Test the rules of configs and settings."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
@@ -60,6 +63,7 @@ with those of the baseline and says PASS, FAIL or INCONCLUSIVE, with the reason.
   judged run canary.yaml            # judge a release as its config says
   judged lint canary.yaml           # what would that ask, and of whom?
   judged judge < samples.json       # judge numbers that you bring along
+  judged logs diff old.log new.log  # what does the canary log that the baseline does not?
   judged backtest cases.jsonl.gz    # how often is a judge wrong?
   judged calibrate canary.yaml      # how often would it FAIL without a release?
   judged plan canary.yaml           # how long must a canary live to find 10 %?

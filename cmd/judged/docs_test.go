@@ -21,7 +21,7 @@ var consoleBlock = regexp.MustCompile("(?ms)^```console\n(.*?)^```$")
 // prints; UPDATE_DOCS=1 writes it into the pages.
 func TestDocs(t *testing.T) {
 	t.Chdir("../..")
-	for _, page := range []string{"docs/statistics.md"} {
+	for _, page := range []string{"docs/statistics.md", "docs/logs.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
@@ -51,15 +51,20 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// The config that docs/statistics.md shows is one.
+// The configs, and parts of them, that these pages show are some.
 func TestDocsConfig(t *testing.T) {
-	text, err := os.ReadFile("../../docs/statistics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
-		if _, err := config.Parse([]byte(b[1]), "docs/statistics.md"); err != nil {
-			t.Errorf("a config of docs/statistics.md is wrong:\n%v", err)
+	for _, page := range []string{"docs/statistics.md", "docs/logs.md"} {
+		text, err := os.ReadFile("../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
+			if !strings.Contains(b[1], "name:") || strings.HasPrefix(b[1], "logs:") {
+				b[1] = "name: part\n" + b[1]
+			}
+			if _, err := config.Parse([]byte(b[1]), page); err != nil {
+				t.Errorf("a config of %s is wrong:\n%v", page, err)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/config"
 	"github.com/judged-dev/judged/internal/wire"
+	"github.com/judged-dev/judged/logs"
 	"github.com/judged-dev/judged/metrics"
 	transcripts "github.com/judged-dev/judged/metrics/transcript"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
@@ -91,7 +93,7 @@ func newRecorded(m *judgedv1.GetRecordingResponse) (*recorded, error) {
 	if err := protovalidate.Validate(a.GetConfig()); err != nil {
 		return nil, fmt.Errorf("the recording's config is not valid: %w", err)
 	}
-	r := &recorded{analysis: a, config: wire.Config(a.GetConfig()), heard: transcripts.New()}
+	r := &recorded{analysis: a, config: wire.Pinned(wire.Config(a.GetConfig()), a.GetPins()), heard: transcripts.New()}
 	var err error
 	if r.line, err = r.config.Schedule.Timeline(r.config.Schedule.Start); err != nil {
 		return nil, fmt.Errorf("the recording's schedule: %w", err)
@@ -124,6 +126,7 @@ func (r *recorded) judge(ctx context.Context, other *analysis.Config) (*analysis
 	c := r.config
 	if other != nil {
 		c.Metrics, c.Traffic, c.Assignment, c.Alpha, c.Rules = other.Metrics, other.Traffic, other.Assignment, other.Alpha, other.Rules
+		c.Logs = wire.Pinned(*other, r.analysis.GetPins()).Logs
 	}
 	names := map[string]bool{}
 	for _, m := range c.Metrics {
@@ -143,6 +146,11 @@ func (r *recorded) judge(ctx context.Context, other *analysis.Config) (*analysis
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		sources.Use(name, provider, r.source(name))
 	}
+	for i := range c.Logs {
+		name := c.Logs[i].Source
+		asIs := func(query string, _ map[string]string) (string, error) { return query, nil } // see askLog
+		sources.UseLogs(name, logs.Provider{Name: "recorded", Expand: asIs}, r.heard.RecordedLogs(name, analysis.MineOptions()))
+	}
 	plan, err := r.line.Plan(c, sources, int(r.analysis.GetLooks()))
 	if err != nil {
 		return nil, err
@@ -152,6 +160,10 @@ func (r *recorded) judge(ctx context.Context, other *analysis.Config) (*analysis
 			if s := &plan.Signals[i]; !s.Own || plan.History.Duration() > 0 { // else the plan's error stands
 				s.Queries, s.Err = r.ask(*s)
 			}
+		}
+		for i := range plan.Logs {
+			l := &plan.Logs[i]
+			l.Queries, l.Err = r.askLog(&l.Log)
 		}
 	}
 	return plan.Run(ctx, sources)
@@ -185,6 +197,26 @@ func (r *recorded) ask(s analysis.PlannedSignal) (queries [4]string, err error) 
 		return sent, errors.New(finding.GetReason()) // it could not be asked then, either
 	}
 	return queries, err
+}
+
+// askLog returns the queries of a log as the server sent them.
+func (r *recorded) askLog(l *analysis.Log) (queries [2]string, err error) {
+	for i := range r.config.Logs {
+		was := &r.config.Logs[i]
+		if was.Source != l.Source || was.Query != l.Query {
+			continue
+		}
+		for _, f := range r.analysis.GetJudgment().GetFindings() {
+			if f.GetSignal().GetName() != cmp.Or(was.Name, analysis.LogSignal) {
+				continue
+			}
+			if f.GetClassification() == judgedv1.Classification_FAILED {
+				return queries, errors.New(f.GetReason())
+			}
+			return [2]string{f.GetEvidence().GetBaselineQuery(), f.GetEvidence().GetCanaryQuery()}, nil
+		}
+	}
+	return queries, notRecorded(analysis.Metric{Source: l.Source, Query: l.Query}, "no log of the analysis asks this of this source")
 }
 
 func notRecorded(m analysis.Metric, why string) error {

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/config"
 	"github.com/judged-dev/judged/judge"
+	"github.com/judged-dev/judged/logs/compare"
 )
 
 type lintCommand struct {
@@ -19,8 +21,8 @@ type lintCommand struct {
 // Help is shown by "judged lint --help".
 func (lintCommand) Help() string {
 	return `Checks CONFIG without asking anybody: syntax with line and column, names, margins,
-scopes, variables. Then it prints, for each metric, how it would be judged and the
-queries that would be sent, with the scopes' values filled in.
+scopes, variables. Then it prints, for each metric and each log, how it would be judged
+and the queries that would be sent, with the scopes' values filled in.
 
 Examples:
   judged lint canary.yaml
@@ -55,12 +57,30 @@ func (c lintCommand) Run(w world) error {
 	for i := range plan.Signals {
 		checkRecording(&plan.Signals[i], sources)
 	}
+	for i := range plan.Logs {
+		checkFiles(&plan.Logs[i], sources)
+	}
 	problems := printPlan(w.stdout, plan)
 	if problems > 0 {
-		fmt.Fprintf(w.stdout, "\n%d of %d metrics cannot be asked.\n", problems, len(plan.Signals))
+		noun := "metrics"
+		if len(plan.Logs) > 0 {
+			noun = "signals"
+		}
+		fmt.Fprintf(w.stdout, "\n%d of %d %s cannot be asked.\n", problems, len(plan.Signals)+len(plan.Logs), noun)
 		return verdictError{exitError}
 	}
 	return nil
+}
+
+// checkFiles opens a log that is a file or a folder here.
+func checkFiles(l *analysis.PlannedLog, sources *analysis.Sources) {
+	provider, err := sources.LogProvider(l.Log.Source)
+	if l.Err != nil || err != nil || provider.Name != "files" {
+		return
+	}
+	if _, err := sources.Mine(l.Log.Source); err != nil {
+		l.Err = err
+	}
 }
 
 // checkRecording opens what is a file here: reading it asks nobody, and a
@@ -76,7 +96,11 @@ func checkRecording(s *analysis.PlannedSignal, sources *analysis.Sources) {
 }
 
 func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
-	fmt.Fprintf(w, "%s: %d metrics, %s in intervals of %s\n", p.Config.Name, len(p.Signals),
+	counts := fmt.Sprintf("%d metrics", len(p.Signals))
+	if n := len(p.Logs); n > 0 {
+		counts += ", " + plural(n, "log")
+	}
+	fmt.Fprintf(w, "%s: %s, %s in intervals of %s\n", p.Config.Name, counts,
 		judge.FormatWait(p.Window.Duration()), judge.FormatWait(p.Config.Schedule.Interval))
 	if p.Config.Assignment == judge.Randomized {
 		fmt.Fprintln(w, "requests go to either side by chance: nothing else makes healthy sides differ")
@@ -85,13 +109,23 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 	if p.History.Duration() > 0 {
 		fmt.Fprintf(w, "history %s\n", p.History)
 	}
-	decides := judge.Deciding(p.Signals, func(s analysis.PlannedSignal) judge.Signal { return s.Metric.Signal })
+	signals := make([]judge.Signal, 0, len(p.Signals)+len(p.Logs))
+	for _, s := range p.Signals {
+		signals = append(signals, s.Metric.Signal)
+	}
+	for i := range p.Logs {
+		signals = append(signals, p.Logs[i].Log.Signal)
+	}
+	decides := judge.Deciding(signals, func(s judge.Signal) judge.Signal { return s })
+	roleOf := func(s judge.Signal) string {
+		if decides(s) {
+			return "decides"
+		}
+		return "is reported"
+	}
 	for _, s := range p.Signals {
 		m := s.Metric
-		role := "decides"
-		if !decides(s) {
-			role = "is reported"
-		}
+		role := roleOf(m.Signal)
 		fmt.Fprintf(w, "\n%s (%s, %s is bad, %s)\n", m.Name, m.Kind, m.Direction, role)
 		fmt.Fprintf(w, "  judge      %s\n", method(s))
 		if m.Pods != "" {
@@ -107,10 +141,76 @@ func printPlan(w io.Writer, p *analysis.Plan) (problems int) {
 			if q == "" {
 				continue
 			}
-			fmt.Fprintf(w, "  %-10s %s\n", strings.Replace(analysis.Side(side).String(), " total", " /", 1), strings.Join(strings.Fields(q), " "))
+			printQuery(w, strings.Replace(analysis.Side(side).String(), " total", " /", 1), q)
 		}
 	}
+	for i := range p.Logs {
+		l := &p.Logs[i]
+		fmt.Fprintf(w, "\n%s (log, new errors are bad, %s)\n", l.Log.Name, roleOf(l.Log.Signal))
+		fmt.Fprintf(w, "  judge      %s\n", logMethod(&l.Log))
+		if n := len(l.Log.Severity.Pins); n > 0 {
+			fmt.Fprintf(w, "  pins       %s\n", pinned(l.Log.Severity.Pins, p.Window.End))
+		}
+		fmt.Fprintf(w, "  source     %s\n", l.Log.Source)
+		if l.Err != nil {
+			problems++
+			fmt.Fprintf(w, "  problem    %v\n", l.Err)
+			continue
+		}
+		if l.Queries[analysis.Baseline] != "" {
+			printQuery(w, "baseline", l.Queries[analysis.Baseline])
+		} else {
+			fmt.Fprintf(w, "  baseline   the canary's own history\n")
+		}
+		printQuery(w, "canary", l.Queries[analysis.Canary])
+	}
 	return problems
+}
+
+func printQuery(w io.Writer, side, query string) {
+	fmt.Fprintf(w, "  %-10s %s\n", side, strings.Join(strings.Fields(query), " "))
+}
+
+// logMethod says how a log is judged.
+func logMethod(l *analysis.Log) string {
+	tolerance := cmp.Or(l.Tolerance, compare.DefaultTolerance)
+	text := "logs; FAIL on errors that are new or more frequent, PASS if a new error in " + judge.FormatPercent(tolerance) + " of the requests would be seen"
+	if l.Ratio > 0 {
+		text += "; tells what is " + judge.FormatNumber(l.Ratio) + "x more or less frequent"
+	}
+	if l.Severity.LevelsOnly {
+		text += "; by levels only, not by words"
+	}
+	if l.Share > 0 {
+		text += "; the canary has " + judge.FormatPercent(l.Share) + " of the traffic"
+	}
+	if l.SilenceFails {
+		text += "; a silent canary FAILs"
+	}
+	return text
+}
+
+// pinned counts pins by what they say, and those that have ended.
+func pinned(pins []compare.Pin, now time.Time) string {
+	var counts [judge.Grave + 1]int
+	ended := 0
+	for _, p := range pins {
+		if !p.Until.IsZero() && !now.Before(p.Until) {
+			ended++
+			continue
+		}
+		counts[p.As]++
+	}
+	var parts []string
+	for s, n := range counts {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, judge.Severity(s)))
+		}
+	}
+	if ended > 0 {
+		parts = append(parts, fmt.Sprintf("%d ended before the window's end", ended))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // method says which judge will judge by which margins.

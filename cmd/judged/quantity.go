@@ -76,3 +76,20 @@ func (r *rate) UnmarshalText(text []byte) error {
 
 // per returns how many events a length of time brings.
 func (r rate) per(d time.Duration) float64 { return float64(r) * d.Seconds() }
+
+// size is a number of bytes on the command line: 512KiB, 96MiB, 1GiB.
+type size int64
+
+var perSize = map[string]float64{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *size) UnmarshalText(text []byte) error {
+	number := strings.TrimRight(string(text), "BKMGTi")
+	unit, known := perSize[string(text[len(number):])]
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if v *= unit; !known || err != nil || !(v >= 1) || v > 1<<50 {
+		return fmt.Errorf("%q is no size: write 96MiB, with KiB, MiB or GiB", text)
+	}
+	*s = size(v)
+	return nil
+}

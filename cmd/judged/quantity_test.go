@@ -43,6 +43,18 @@ func TestQuantities(t *testing.T) {
 			t.Errorf("%q: %v", text, r)
 		}
 	}
+	for text, want := range map[string]int64{"1": 1, "512B": 512, "1KiB": 1024, "1.5 MiB": 3 << 19, "2GiB": 2 << 30} {
+		var n size
+		if err := n.UnmarshalText([]byte(text)); err != nil || int64(n) != want {
+			t.Errorf("%q: %v, %v", text, n, err)
+		}
+	}
+	for _, text := range []string{"", "0", "-1MiB", "1MB", "MiB", "1e30", "NaN", "InfGiB", "1iB"} {
+		var n size
+		if err := n.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: %v", text, n)
+		}
+	}
 }
 
 // No text makes a number that formulas cannot take.
@@ -58,6 +70,10 @@ func FuzzQuantities(f *testing.F) {
 		var c change
 		if c.UnmarshalText([]byte(text)) == nil && !(c > 0 && !math.IsInf(float64(c), 0)) {
 			t.Errorf("change %q: %v", text, c)
+		}
+		var n size
+		if n.UnmarshalText([]byte(text)) == nil && n < 1 {
+			t.Errorf("size %q: %v", text, n)
 		}
 		var r rate
 		if r.UnmarshalText([]byte(text)) == nil && !(r > 0 && !math.IsInf(float64(r), 0)) {

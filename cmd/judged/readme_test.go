@@ -4,14 +4,20 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/judged-dev/judged/config"
 	"github.com/judged-dev/judged/metrics"
 )
 
-var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+var (
+	yamlBlock    = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	readmeOutput = regexp.MustCompile("(?s)<!-- ci:run -->\n```\n[^`]*```\n\n```\n(.*?)```")
+)
 
 // The configs in the README are what people copy first.
 func TestReadmeConfigs(t *testing.T) {
@@ -64,7 +70,8 @@ func TestSourcesSettings(t *testing.T) {
 	}
 }
 
-// The README shows what the command prints.
+// The README shows what its main command prints, in the block after the command's;
+// UPDATE_DOCS=1 writes it there.
 func TestReadmeOutput(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
@@ -76,7 +83,17 @@ func TestReadmeOutput(t *testing.T) {
 	if code := run(t.Context(), []string{"run", "../../examples/shop/canary.yaml"}, w); code != exitFail {
 		t.Fatalf("exit code %d, want %d", code, exitFail)
 	}
-	if !strings.Contains(string(readme), strings.TrimSpace(out.String())) {
-		t.Errorf("the README shows something else than the command prints:\n%s", out.String())
+	shown := readmeOutput.FindSubmatchIndex(readme)
+	if shown == nil {
+		t.Fatal("README.md has no block after that of its main command")
+	}
+	if os.Getenv("UPDATE_DOCS") != "" {
+		if err := os.WriteFile("../../README.md", slices.Concat(readme[:shown[2]], []byte(out.String()), readme[shown[3]:]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(readme[shown[2]:shown[3]]), out.String()); diff != "" {
+		t.Errorf("the README shows something else than the command prints (- page, + command); UPDATE_DOCS=1 go test ./cmd/judged -run 'Docs|Readme' writes it:\n%s", diff)
 	}
 }

@@ -38,7 +38,8 @@ type runCommand struct {
 func (runCommand) Help() string {
 	return `Asks the sources of CONFIG for both sides, compares them and prints the verdict.
 A metric's source is a name from --sources, the path of a recording (relative to
-the config) or the http(s) URL of a Prometheus.
+the config) or the http(s) URL of a Prometheus; a log's is a name, or the path of a
+file or a folder.
 
 With --server a judged server does that, and this command is the gate of a pipeline:
 it starts an analysis, prints a line a look on standard error, goes on when the
@@ -203,6 +204,14 @@ func openSources(cfg analysis.Config, configPath, settingsPath string) (*analysi
 		}
 		if s, ok := addressed(name, filepath.Dir(configPath)); ok {
 			direct[name] = s
+		}
+	}
+	for i := range cfg.Logs {
+		if name := cfg.Logs[i].Source; !known[name] && direct[name].Name == "" {
+			if s, ok := addressed(name, filepath.Dir(configPath)); ok && s.Provider == "recording" {
+				s.Provider = "files"
+				direct[name] = s
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(direct)) {

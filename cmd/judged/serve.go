@@ -85,6 +85,9 @@ func (c serveCommand) settings(w world) (*judgedv1.Settings, error) {
 		}
 		s.Store = filepath.Join(dir, "judged.db")
 	}
+	if err := placePushed(s, w); err != nil {
+		return nil, err
+	}
 	if s.GetAuth() == nil {
 		if err := mustBeLoopback(s.GetListen()); err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/judged-dev/judged/internal/notify"
 	"github.com/judged-dev/judged/internal/quota"
 	"github.com/judged-dev/judged/internal/wire"
+	"github.com/judged-dev/judged/logs/providers/otlp"
 	"github.com/judged-dev/judged/metrics"
 	cel "github.com/judged-dev/judged/policy"
 	judgedv1 "github.com/judged-dev/judged/proto/judged/v1"
@@ -59,6 +61,8 @@ func serverOptions(ctx context.Context, s *judgedv1.Settings, sources *analysis.
 		o.Authenticator, err = authenticator(ctx, s.GetAuth(), log)
 		try(err)
 	}
+	o.Receive, err = receiveOf(s)
+	try(err)
 	rules, err := rulesOf(s)
 	try(err)
 	o.Authorization, o.Constraints, o.Calendars = rules.authorization, rules.constraints, rules.calendars
@@ -69,6 +73,47 @@ func serverOptions(ctx context.Context, s *judgedv1.Settings, sources *analysis.
 		try(err)
 	}
 	return o, errors.Join(errs...)
+}
+
+// receiveOf returns what is received: what the source of provider otlp says; nil
+// without one.
+func receiveOf(s *judgedv1.Settings) (*server.Receive, error) {
+	var (
+		receive *server.Receive
+		first   string
+	)
+	for _, name := range slices.Sorted(maps.Keys(s.GetSources())) {
+		source := s.GetSources()[name]
+		if source.GetProvider() != otlp.Name {
+			continue
+		}
+		if receive != nil {
+			return nil, fmt.Errorf("the sources %s and %s are both of provider %s: one is enough, since it keeps what all senders push", first, name, otlp.Name)
+		}
+		if !filepath.IsAbs(source.GetUrl()) {
+			return nil, fmt.Errorf("source %s: its url, %q, is the directory for what is pushed and must begin at /", name, source.GetUrl())
+		}
+		first, receive = name, &server.Receive{Directory: source.GetUrl(), MaxBytes: source.GetMaxBytes(), MaxAge: source.GetMaxAge().AsDuration()}
+	}
+	return receive, nil
+}
+
+// placePushed says where what is pushed is kept, if the settings do not.
+func placePushed(s *judgedv1.Settings, w world) error {
+	for _, source := range s.GetSources() {
+		if source.GetProvider() != otlp.Name || source.GetUrl() != "" {
+			continue
+		}
+		dir, err := stateDirectory(w)
+		if err != nil {
+			return err
+		}
+		if dir, err = filepath.Abs(dir); err != nil {
+			return err
+		}
+		source.Url = filepath.Join(dir, otlp.Name)
+	}
+	return nil
 }
 
 // rules are the settings' expressions and days, compiled.

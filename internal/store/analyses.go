@@ -371,6 +371,15 @@ func (s *Store) Apply(ctx context.Context, c Change) error {
 	})
 }
 
+// Annotate writes what was learned of an analysis after its end: its updated and
+// detail. ErrConflict says that somebody else did before.
+func (s *Store) Annotate(ctx context.Context, before, after Analysis) error {
+	return s.write(ctx, "annotate an analysis", func(q querier) error {
+		return s.exec(ctx, q, ErrConflict, "UPDATE analyses SET version = version + 1, updated = $1, detail = $2 WHERE id = $3 AND version = $4 AND ended > 0",
+			micros(after.Updated), after.Detail, before.ID, before.Version)
+	})
+}
+
 // LookTask returns the id of the task that takes an analysis' looks.
 func LookTask(analysis string) string { return "look/" + analysis }
 

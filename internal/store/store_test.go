@@ -90,6 +90,9 @@ func TestLifeOfAnAnalysis(t *testing.T) {
 		if err != nil || b.Version != 2 || b.Looks != 1 || string(b.Judgment) != "first" || len(points) != 1 || string(points[0]) != "p1" {
 			t.Fatalf("claimed %+v, %q, %v", b, points, err)
 		}
+		if err := s.Annotate(ctx, b, b); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("an analysis that lives was annotated: %v", err)
+		}
 		// A caller cancels while the look is being taken.
 		canceled := b
 		canceled.State, canceled.Ended = 4, begin.Add(2*time.Minute)
@@ -116,8 +119,20 @@ func TestLifeOfAnAnalysis(t *testing.T) {
 		if looks, err := s.Looks(ctx, "another", "a", 0, 10, true); err != nil || len(looks) > 0 {
 			t.Errorf("another tenant's looks %v, %v", looks, err)
 		}
+		noted := got
+		noted.Detail, noted.Updated, noted.Verdict, noted.Judgment = []byte("noted"), begin.Add(3*time.Minute), 1, []byte("another")
+		if err := s.Annotate(ctx, got, noted); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Annotate(ctx, got, noted); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("annotated twice: %v", err)
+		}
+		after, err := s.Analysis(ctx, "shop", "a")
+		if err != nil || string(after.Detail) != "noted" || !after.Updated.Equal(noted.Updated) || after.Verdict != got.Verdict || string(after.Judgment) != "first" || !after.Ended.Equal(got.Ended) {
+			t.Errorf("annotated it is %+v, %v", after, err)
+		}
 		versions, err := s.Versions(ctx, []string{"a", "gone"})
-		if err != nil || len(versions) != 1 || versions["a"] != 3 {
+		if err != nil || len(versions) != 1 || versions["a"] != 4 {
 			t.Errorf("versions %v, %v", versions, err)
 		}
 		if n, err := s.Forget(ctx, begin.Add(time.Hour), 10); err != nil || n != 1 {

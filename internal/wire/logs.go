@@ -2,6 +2,7 @@ package wire
 
 import (
 	"math"
+	"slices"
 
 	"github.com/judged-dev/judged/analysis"
 	"github.com/judged-dev/judged/judge"
@@ -47,6 +48,21 @@ func PinProtos(pins []compare.Pin) []*judgedv1.Pin {
 		out = append(out, &judgedv1.Pin{Template: p.Template, As: severityProto(p.As), Until: timestamp(p.Until), By: p.By, Note: p.Note})
 	}
 	return out
+}
+
+// Pinned returns the config with more pins. Those that it has itself come first:
+// whoever wrote it knew what it compares.
+func Pinned(c analysis.Config, more []*judgedv1.Pin) analysis.Config {
+	if len(more) == 0 || len(c.Logs) == 0 {
+		return c
+	}
+	plain := Pins(more)
+	c.Logs = slices.Clone(c.Logs)
+	for i := range c.Logs {
+		s := &c.Logs[i].Severity
+		s.Pins = slices.Concat(s.Pins, plain)
+	}
+	return c
 }
 
 // Severities have the same order in both forms, the message's beginning with the

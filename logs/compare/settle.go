@@ -84,6 +84,7 @@ func Rescore(f judge.Finding, s Severity, now time.Time) judge.Finding {
 	}
 	slices.SortStableFunc(f.Changes, worse)
 	settle(&f, 1-f.Effect.Level) // the error that it could spend
+	f.AdjustedPValue = max(f.AdjustedPValue, f.PValue)
 	return f
 }
 

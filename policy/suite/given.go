@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,23 @@ type finding struct {
 	Reason         string         `yaml:"reason"`
 	Warnings       []string       `yaml:"warnings"`
 	Source         string         `yaml:"source"`
+	Changes        []change       `yaml:"changes"`
+}
+
+type change struct {
+	Kind     changeKind `yaml:"kind"`
+	ID       string     `yaml:"id"`
+	Name     string     `yaml:"name"`
+	Level    level      `yaml:"level"`
+	Logger   string     `yaml:"logger"`
+	Severity severity   `yaml:"severity"`
+	Baseline tally      `yaml:"baseline"`
+	Canary   tally      `yaml:"canary"`
+}
+
+type tally struct {
+	Events   float64 `yaml:"events"`
+	Exposure float64 `yaml:"exposure"`
 }
 
 type effect struct {
@@ -109,6 +127,12 @@ func (f finding) judge() judge.Finding {
 	f.Baseline.into(&out.Baseline)
 	f.Canary.into(&out.Canary)
 	out.Evidence.Source = f.Source
+	for _, c := range f.Changes {
+		out.Changes = append(out.Changes, judge.Change{
+			Kind: judge.ChangeKind(c.Kind), ID: c.ID, Name: c.Name, Level: string(c.Level), Logger: c.Logger, Severity: judge.Severity(c.Severity),
+			Baseline: judge.Tally(c.Baseline), Canary: judge.Tally(c.Canary),
+		})
+	}
 	return out
 }
 
@@ -154,6 +178,7 @@ type config struct {
 	Application string     `yaml:"application"`
 	Description string     `yaml:"description"`
 	Metrics     []metric   `yaml:"metrics"`
+	Logs        []log      `yaml:"logs"`
 	Schedule    schedule   `yaml:"schedule"`
 	Alpha       *float64   `yaml:"alpha"`
 	Assignment  assignment `yaml:"assignment"`
@@ -176,6 +201,31 @@ type metric struct {
 	MarginAbsolute    float64   `yaml:"marginAbsolute"`
 	ToleranceRelative float64   `yaml:"toleranceRelative"`
 	ToleranceAbsolute float64   `yaml:"toleranceAbsolute"`
+}
+
+type log struct {
+	Name       string   `yaml:"name"`
+	Source     string   `yaml:"source"`
+	Query      string   `yaml:"query"`
+	Critical   bool     `yaml:"critical"`
+	Weight     float64  `yaml:"weight"`
+	Tolerance  *float64 `yaml:"tolerance"`
+	Ratio      *float64 `yaml:"ratio"`
+	Share      *float64 `yaml:"share"`
+	Silence    silence  `yaml:"silence"`
+	LevelsOnly bool     `yaml:"levelsOnly"`
+}
+
+func (l log) policy() policy.Log {
+	nan := math.NaN()
+	out := policy.Log{
+		Signal: judge.Signal{Name: l.Name, Critical: l.Critical, Weight: l.Weight}, Source: l.Source, Query: l.Query,
+		Tolerance: nan, Ratio: nan, Share: nan, SilenceFails: bool(l.Silence), LevelsOnly: l.LevelsOnly,
+	}
+	set(&out.Tolerance, l.Tolerance)
+	set(&out.Ratio, l.Ratio)
+	set(&out.Share, l.Share)
+	return out
 }
 
 type schedule struct {
@@ -208,6 +258,9 @@ func (c config) policy() policy.Config {
 			},
 			Source: m.Source, Query: m.Query, Total: m.Total, Judge: m.Judge, Pods: m.Pods,
 		})
+	}
+	for _, l := range c.Logs {
+		out.Logs = append(out.Logs, l.policy())
 	}
 	return out
 }
@@ -259,6 +312,10 @@ type (
 	classification judge.Classification
 	assignment     judge.Assignment
 	measure        string
+	changeKind     judge.ChangeKind
+	level          string
+	severity       judge.Severity
+	silence        bool // whether it fails
 	// verdict counts from 1; 0 is not given.
 	verdict int
 )
@@ -320,6 +377,34 @@ func (a *assignment) UnmarshalYAML(node *yaml.Node) error {
 func (m *measure) UnmarshalYAML(node *yaml.Node) error {
 	_, err := place(node, "ratio", "difference", "rate-ratio", "tail-ratio", "spread-ratio")
 	*m = measure(node.Value)
+	return err
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (k *changeKind) UnmarshalYAML(node *yaml.Node) error {
+	_, err := place(node, "new", "up", "lost", "down", "renamed", "slot-shift")
+	*k = changeKind(node.Value)
+	return err
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (l *level) UnmarshalYAML(node *yaml.Node) error {
+	_, err := place(node, "debug", "info", "warn", "error", "critical")
+	*l = level(node.Value)
+	return err
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (s *severity) UnmarshalYAML(node *yaml.Node) error {
+	i, err := place(node, "ignored", "info", "warn", "error", "critical")
+	*s = severity(i)
+	return err
+}
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (s *silence) UnmarshalYAML(node *yaml.Node) error {
+	i, err := place(node, "inconclusive", "fail")
+	*s = i == 1
 	return err
 }
 

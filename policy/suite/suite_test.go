@@ -79,7 +79,9 @@ decision:
       f.effect.measure == 'rate-ratio' && f.effect.estimate == 1.5 && f.effect.low == 1.0 && f.effect.high == 2.0 && f.effect.level == 0.9 &&
       f.baseline.count == 1 && f.baseline.missing == 2 && f.baseline.level == 3.0 && f.baseline.mean == 4.0 && f.baseline.min == 5.0 &&
       f.baseline.max == 6.0 && f.baseline.std == 7.0 && f.baseline.events == 8.0 && f.baseline.total == 9.0 && f.canary.level == 10.0 &&
-      f.needed == 11 && f.reason == 'why' && f.warnings[0] == 'w' && f.source == 's') &&
+      f.needed == 11 && f.reason == 'why' && f.warnings[0] == 'w' && f.source == 's' &&
+      f.changes.exists_one(c, c.kind == 'new' && c.id == 'i' && c.name == 'n' && c.level == 'error' && c.logger == 'l' && c.severity == 'critical' &&
+        c.baseline.events == 1.0 && c.baseline.exposure == 2.0 && c.canary.events == 3.0 && !has(c.canary.exposure))) &&
     findings.exists(f, f.name == 'cpu' && f.unclear && f.verdict == 'INCONCLUSIVE' && !has(f.pValue) && !has(f.effect.low) && !has(f.canary.level))
   cases:
     - given:
@@ -113,6 +115,9 @@ decision:
             reason: why
             warnings: [w]
             source: s
+            changes:
+              - {kind: new, id: i, name: n, level: error, logger: l, severity: critical, baseline: {events: 1, exposure: 2}, canary: {events: 3}}
+              - {kind: slot-shift}
       want: FAIL
 windows:
   allow: ["application == 'a' && config == 'c' && now.getMinutes() == 5"]
@@ -136,7 +141,10 @@ constraints:
         config.traffic.source == 's' && config.traffic.query == 'q' && config.traffic.share == 0.5 && config.traffic.critical &&
         config.metrics.exists(m, m.name == 'm' && m.source == 's' && m.query == 'q' && m.total == 't' && m.kind == 'count' && m.unit == 'u' &&
           m.direction == 'decrease' && m.critical && m.weight == 3.0 && m.judge == 'counts' && m.pods == 'pod' && m.marginRelative == 0.1 &&
-          m.marginAbsolute == 0.2 && m.toleranceRelative == 0.3 && m.toleranceAbsolute == 0.4) && caller.tenant == 't'
+          m.marginAbsolute == 0.2 && m.toleranceRelative == 0.3 && m.toleranceAbsolute == 0.4) &&
+        config.logs.exists(l, l.name == 'l' && l.source == 'ls' && l.query == 'lq' && l.critical && l.weight == 2.0 && l.tolerance == 0.5 && l.ratio == 4.0 &&
+          l.share == 0.25 && l.silence == 'fail' && l.levelsOnly) && config.logs.exists(l, !has(l.tolerance) && l.silence == 'inconclusive') &&
+        size(config.sources) == 2 && 'ls' in config.sources && caller.tenant == 't'
   cases:
     - given:
         caller: {tenant: t}
@@ -151,6 +159,9 @@ constraints:
           metrics:
             - {name: m, source: s, query: q, total: t, kind: count, unit: u, direction: decrease, critical: true, weight: 3, judge: counts, pods: pod,
                marginRelative: 0.1, marginAbsolute: 0.2, toleranceRelative: 0.3, toleranceAbsolute: 0.4}
+          logs:
+            - {name: l, source: ls, query: lq, critical: true, weight: 2, tolerance: 0.5, ratio: 4, share: 0.25, silence: fail, levelsOnly: true}
+            - {name: other, source: s}
       want: []
 routes:
   rules:
@@ -222,6 +233,10 @@ func TestParseMistakes(t *testing.T) {
 		{"decision: {cases: [{given: {findings: [{classification: NO_DATA}]}, want: FAIL}]}", `"NO_DATA" is none of unclear`},
 		{"decision: {cases: [{given: {findings: [{effect: {measure: percent}}]}, want: FAIL}]}", `"percent" is none of ratio`},
 		{"constraints: {cases: [{given: {config: {assignment: coin}}}]}", `"coin" is none of instances, randomized`},
+		{"constraints: {cases: [{given: {config: {logs: [{silence: golden}]}}}]}", `"golden" is none of inconclusive, fail`},
+		{"decision: {cases: [{given: {findings: [{changes: [{kind: more}]}]}, want: FAIL}]}", `"more" is none of new, up, lost`},
+		{"decision: {cases: [{given: {findings: [{changes: [{level: warning}]}]}, want: FAIL}]}", `"warning" is none of debug, info, warn`},
+		{"decision: {cases: [{given: {findings: [{changes: [{severity: fatal}]}]}, want: FAIL}]}", `"fatal" is none of ignored, info, warn`},
 		{"decision: {cases: [{given: {}}]}", "decision.cases[0] has no want"},
 		{"decision: {fail: 'findings.exists(f, f.hihg)', cases: [{want: FAIL}]}", "f.yaml: decision.fail:1:21 there is no field \"hihg\": did you mean \"high\"?\n  | findings.exists(f, f.hihg)\n  | ....................^"},
 		{"windows: {cases: [{given: {now: 2026-11-20T09:00:00Z}, want: shut}]}", `windows.cases[0].want is "shut": say open or closed`},

@@ -725,7 +725,7 @@ func (x *ValidateConfigResponse) GetQueries() []*PlannedQuery {
 // PlannedQuery is one query that the config would ask.
 type PlannedQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The metric's name.
+	// The signal's name: a metric's, or that of logs.
 	Metric string `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
 	// "baseline", "canary", "baseline total" or "canary total".
 	Side string `protobuf:"bytes,2,opt,name=side,proto3" json:"side,omitempty"`
