@@ -13,6 +13,7 @@ require (
 	connectrpc.com/validate v0.6.0
 	connectrpc.com/vanguard v0.4.0
 	github.com/DataDog/datadog-api-client-go/v2 v2.67.0
+	github.com/DataDog/sketches-go v1.4.8
 	github.com/PagerDuty/go-pagerduty v1.8.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/cdevents/sdk-go v0.5.0
@@ -55,7 +56,6 @@ require (
 
 require (
 	cel.dev/expr v0.25.2 // indirect
-	github.com/DataDog/sketches-go v1.4.8 // indirect
 	github.com/DataDog/zstd v1.5.2 // indirect
 	github.com/antlr4-go/antlr/v4 v4.13.1 // indirect
 	github.com/aws/aws-sdk-go-v2 v1.47.6 // indirect

@@ -33,7 +33,7 @@ type Miner struct {
 	scanner   template.Scanner
 	index     map[uint64]uint32
 	near      [nearLen]*Skeleton // skeletons of late, by their hash: faster than the index
-	chunks    [][]Skeleton // of chunkLen each: growing copies nothing
+	chunks    [][]Skeleton       // of chunkLen each: growing copies nothing
 	n         int
 	text      strings.Builder // where the texts lie
 	buffer    []byte
