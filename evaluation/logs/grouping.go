@@ -67,11 +67,20 @@ func grouping(dir string, group grouper) (groupingReport, error) {
 		r.Loghub.GA += s.GA / float64(len(files))
 		r.Loghub.FGA += s.FGA / float64(len(files))
 	}
-	lines, err := readLabelled(filepath.Join(dir, "trainticket-callsite-2023", "lines.tsv.gz"), "callsite", "message")
-	if err != nil {
-		return r, err
+	// Each release of the data is a folder, named by its year.
+	files, err = filepath.Glob(filepath.Join(dir, "trainticket-callsite*", "lines.tsv.gz"))
+	if err != nil || len(files) == 0 {
+		return r, fmt.Errorf("read %s: no trainticket-callsite*/lines.tsv.gz there: name the folder that holds it", dir)
 	}
-	r.Callsite = score(lines, group(lines))
+	for _, file := range files {
+		lines, err := readLabelled(file, "callsite", "message")
+		if err != nil {
+			return r, err
+		}
+		s := score(lines, group(lines))
+		r.Callsite.GA += s.GA / float64(len(files))
+		r.Callsite.FGA += s.FGA / float64(len(files))
+	}
 	return r, nil
 }
 

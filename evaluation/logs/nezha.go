@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -155,6 +156,9 @@ func mined(lines []line) *mine.Miner {
 	return m
 }
 
+// split is how cases.json writes who is the canary.
+var split = regexp.MustCompile(`^canary when md5\("([^"]*):"\+trace\)\[0:8\] as hex %100 < ([0-9]+)$`)
+
 // sides returns the lines of both sides by service.
 func (w windows) sides(c nezhaCase) (baseline, canary map[string][]line, err error) {
 	if c.Kind != "AA-concurrent" {
@@ -164,9 +168,13 @@ func (w windows) sides(c nezhaCase) (baseline, canary map[string][]line, err err
 		canary, err = w.all(c.Canary)
 		return baseline, canary, err
 	}
-	var salt string
-	var share uint64
-	if _, err := fmt.Sscanf(c.Split, `canary when md5("%1s:"+trace)[0:8] as hex %%100 < %d`, &salt, &share); err != nil {
+	rule := split.FindStringSubmatch(c.Split)
+	if rule == nil {
+		return nil, nil, fmt.Errorf("a split that is not known: %q", c.Split)
+	}
+	salt := rule[1]
+	share, err := strconv.ParseUint(rule[2], 10, 64)
+	if err != nil {
 		return nil, nil, fmt.Errorf("a split that is not known: %q: %w", c.Split, err)
 	}
 	pool, err := w.all(c.Pool)
