@@ -80,6 +80,8 @@ type watch struct {
 	due   atomic.Bool
 	// draw draws what was found so far above the bar; nil: nothing.
 	draw func()
+	// end is told how many lines a file had; nil: nobody is.
+	end  func(file string, lines int64)
 	stop chan struct{}
 }
 
@@ -111,6 +113,9 @@ func (v *watch) tick() {
 // progress is told by the source.
 func (v *watch) progress(p files.Progress) {
 	v.read = p
+	if p.Lines > 0 && v.end != nil {
+		v.end(p.File, p.Lines)
+	}
 	v.show()
 }
 

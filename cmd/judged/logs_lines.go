@@ -51,14 +51,28 @@ func (l *lineHashes) close() {
 	_ = os.Remove(l.file.Name())
 }
 
+// begin says that lines of a file follow.
+func (l *lineHashes) begin(file string) {
+	if file != l.read {
+		l.read, l.before = file, l.next
+	}
+}
+
+// end notes that a file has so many lines: empty ones at its end have no record.
+func (l *lineHashes) end(file string, lines int64) {
+	l.begin(file)
+	for l.next < min(l.before+lines, l.room) && l.err == nil {
+		l.put(0)
+		l.next++
+	}
+}
+
 // add notes the lines of a record. The first error is write's.
 func (l *lineHashes) add(at files.Position, hash uint64) {
 	if l.err != nil {
 		return
 	}
-	if at.File != l.read {
-		l.read, l.before = at.File, l.next
-	}
+	l.begin(at.File)
 	if hash == 0 {
 		hash = 1 // 0 is a line of no record; one skeleton in 2^64 has no template
 	}

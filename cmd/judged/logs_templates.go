@@ -89,6 +89,9 @@ func (c logsTemplatesCommand) Run(ctx context.Context, w world) error {
 		each = func(r *logs.Record, at files.Position) { lines.add(at, m.Add(r)) }
 	}
 	watch := newWatch(w, "")
+	if lines != nil {
+		watch.end = lines.end
+	}
 	live := c.live(w, watch, m, clean)
 	summary, err := c.read(ctx, w, "", c.Files, watch, each)
 	live.clear()

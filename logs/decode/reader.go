@@ -41,6 +41,9 @@ func (r *Reader) Read(ctx context.Context, each func(*logs.Record) error) (logs.
 	}
 }
 
+// Lines returns how many lines of input were read so far.
+func (r *Reader) Lines() int64 { return r.decoder.input }
+
 // Line returns the number of the input line, from 1, that the record begins
 // with which is being delivered. It is for the function that Read calls.
 func (r *Reader) Line() int64 { return r.decoder.pending.first }

@@ -50,6 +50,8 @@ type Progress struct {
 	// Read and Total are bytes of all files as they are on disk, compressed. Total
 	// is 0 if it is unknown, as it is with standard input.
 	Read, Total int64
+	// Lines is how many lines File has, once it was read to its end; 0 before.
+	Lines int64
 }
 
 // Position is where a record was read.

@@ -44,7 +44,7 @@ func (r *reading) file(ctx context.Context, f file) (logs.Summary, error) {
 		raw = opened
 		now = func() time.Time { return f.changed }
 	}
-	r.progress.file = f.path
+	r.progress.file, r.progress.lines = f.path, 0
 	text, closeText, err := decompress(&counted{raw, &r.progress})
 	if err != nil {
 		return logs.Summary{}, fmt.Errorf("%s: %w", f.path, err)
@@ -61,6 +61,9 @@ func (r *reading) file(ctx context.Context, f file) (logs.Summary, error) {
 		r.own = r.each(rec, Position{File: f.path, Line: d.Line(), Span: d.Span()})
 		return r.own
 	})
+	if err == nil {
+		r.progress.lines = d.Lines()
+	}
 	r.progress.report()
 	if err != nil && r.own == nil {
 		err = fmt.Errorf("%s, after %d records of it: %w", f.path, s.Lines, err)
@@ -142,12 +145,13 @@ type progress struct {
 	file        string
 	read, total int64
 	told        int64
+	lines       int64 // of file, at its end
 }
 
 func (p *progress) report() {
 	p.told = p.read
 	if p.tell != nil {
-		p.tell(Progress{File: p.file, Read: p.read, Total: p.total})
+		p.tell(Progress{File: p.file, Read: p.read, Total: p.total, Lines: p.lines})
 	}
 }
 
