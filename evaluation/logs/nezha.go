@@ -134,8 +134,12 @@ func (w windows) judge(c nezhaCase, report *nezhaReport) error {
 	return nil
 }
 
-// found reports whether a person would be told of a difference.
-func found(f judge.Finding) bool { return len(f.Changes) > 0 || f.Verdict == judge.Fail }
+// found reports whether a change keeps the release from passing. Those of severity
+// info, such as fewer errors, are listed for whoever wants to read them, and hold
+// nothing up.
+func found(f judge.Finding) bool {
+	return f.Verdict == judge.Fail || slices.ContainsFunc(f.Changes, func(c judge.Change) bool { return c.Severity >= judge.Warn })
+}
 
 func compareService(baseline, canary []line) judge.Finding {
 	c := compare.New(compare.Sides{Baseline: mined(baseline), Canary: mined(canary)}, compare.Options{})
