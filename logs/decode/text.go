@@ -14,14 +14,15 @@ func printable(b []byte) bool {
 	for len(b) >= 8 {
 		x := binary.LittleEndian.Uint64(b)
 		// The high bit of a byte of (x - 0x20..) is set where the byte is below 0x20
-		// (or above 0x9f, which has its own high bit).
-		if (x|(x-0x20*ones))&high != 0 {
+		// (or above 0x9f, which has its own high bit), that of (x + 0x01..) where it is
+		// 0x7f.
+		if (x|(x-0x20*ones)|(x+ones))&high != 0 {
 			return false
 		}
 		b = b[8:]
 	}
 	for _, c := range b {
-		if c < 0x20 || c >= 0x80 {
+		if c < 0x20 || c >= 0x7f {
 			return false
 		}
 	}
