@@ -21,6 +21,9 @@ func (s suite) asMetrics(t *testing.T) {
 	if s.lacks(AnyInstance) {
 		lacks = append(lacks, providertest.AnyLabel)
 	}
+	if s.lacks(EmptyObject) {
+		lacks = append(lacks, providertest.EmptyObject)
+	}
 	providertest.Run(t, providertest.Harness{
 		Provider: metrics.Provider{
 			Name: s.Provider.Name, Expand: s.Provider.Expand,

@@ -51,6 +51,8 @@ const (
 	ManyAtOnce Feature = "more lines of one moment than a page has"
 	// SmallerPages: a page that is too large is asked for again, smaller.
 	SmallerPages Feature = "smaller pages where lines are long"
+	// EmptyObject: answers in which an empty object is a mistake and not nothing.
+	EmptyObject Feature = "telling an empty object from an empty answer"
 )
 
 // Line is a log line of the imitated backend.

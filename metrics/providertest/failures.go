@@ -104,7 +104,7 @@ func (s suite) failures(t *testing.T) {
 		}, metrics.BadAnswer, []string{"HTML page", "Sign in & go on", "login page or proxy"}, 1},
 		{"HTML without its type", write(http.StatusOK, page), metrics.BadAnswer, []string{"HTML page"}, 1},
 		{"an empty answer", write(http.StatusOK, nil), metrics.BadAnswer, nil, 1},
-		{"an empty object", write(http.StatusOK, []byte("{}")), metrics.BadAnswer, nil, 1},
+		{emptyObject, write(http.StatusOK, []byte("{}")), metrics.BadAnswer, nil, 1},
 		{"another type", write(http.StatusOK, []byte(`"fine"`)), metrics.BadAnswer, nil, 1},
 		{"a cut answer", write(http.StatusOK, good[:len(good)-5]), metrics.BadAnswer, nil, 1},
 		{"half an answer", write(http.StatusOK, good[:len(good)/2]), metrics.BadAnswer, nil, 1},
@@ -133,6 +133,9 @@ func (s suite) failures(t *testing.T) {
 	for _, test := range lasting {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			if test.name == emptyObject && slices.Contains(s.Lacks, EmptyObject) {
+				t.Skip("the backend lacks ", EmptyObject)
+			}
 			b := newBackend(t, test.handle)
 			result, err := s.ask(t, s.open(t, b, twice))
 			s.wantError(t, err, test.reason, test.contains...)
@@ -236,3 +239,6 @@ func (s suite) failures(t *testing.T) {
 		}
 	})
 }
+
+// emptyObject is the one answer that is right for some backends.
+const emptyObject = "an empty object"

@@ -39,6 +39,8 @@ const (
 	Histograms Feature = "native histograms"
 	// Order: points in another order than that of time.
 	Order Feature = "points out of order"
+	// EmptyObject: answers in which an empty object is a mistake and not nothing.
+	EmptyObject Feature = "telling an empty object from an empty answer"
 )
 
 // Answer is what the imitated backend has to say.
