@@ -71,10 +71,7 @@ func query(ctx context.Context, p *Plan, sources *Sources, a ask) (result metric
 	// with it.
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = &metrics.Error{
-				Op: "query", Source: a.source, Query: a.expr, Reason: metrics.BadAnswer,
-				Err: fmt.Errorf("the driver panicked: %v", cause), Hint: "this is a bug in judged",
-			}
+			err = panicked("query", a.source, a.expr, "the driver", cause)
 		}
 	}()
 	source, err := sources.Source(a.source)
@@ -86,4 +83,12 @@ func query(ctx context.Context, p *Plan, sources *Sources, a ask) (result metric
 		window = p.History
 	}
 	return source.Query(ctx, metrics.Query{Expr: a.expr, Grid: metrics.NewGrid(window, p.Config.Schedule.Interval)})
+}
+
+// panicked says whose mistake ended what.
+func panicked(op, source, query, who string, cause any) error {
+	return &metrics.Error{
+		Op: op, Source: source, Query: query, Reason: metrics.BadAnswer,
+		Err: fmt.Errorf("%s panicked: %v", who, cause), Hint: "this is a bug in judged",
+	}
 }

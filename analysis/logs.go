@@ -157,7 +157,7 @@ func (p *Plan) mineLog(ctx context.Context, sources *Sources, l *PlannedLog) (in
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			in.Err = panicked("compare", l.Log.Source, l.Log.Query, cause)
+			in.Err = panicked("compare", l.Log.Source, l.Log.Query, "the comparison", cause)
 		}
 	}()
 	read, err := sources.Mine(l.Log.Source)
@@ -214,17 +214,10 @@ func (p *Plan) mineLog(ctx context.Context, sources *Sources, l *PlannedLog) (in
 func safely(ctx context.Context, source string, read mine.Read, query string, window metrics.Window) (m *mine.Miner, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = panicked("read", source, query, cause)
+			err = panicked("read", source, query, "the driver", cause)
 		}
 	}()
 	return read(ctx, query, window)
-}
-
-func panicked(op, source, query string, cause any) error {
-	return &metrics.Error{
-		Op: op, Source: source, Query: query, Reason: metrics.BadAnswer,
-		Err: fmt.Errorf("it panicked: %v", cause), Hint: "this is a bug in judged",
-	}
 }
 
 // compare counts and tests, at a look.
